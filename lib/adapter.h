@@ -1,0 +1,55 @@
+/*
+ * An adapter is a folder of texts in a store's own language, one per verb,
+ * with an adapter.json that says what it can do. It is found as told in
+ * jobq-adapter(7): $JOBQ_ADAPTER_PATH, XDG data folders, then the place of
+ * the running command, never the working directory.
+ */
+#ifndef JOBQ_ADAPTER_H
+#define JOBQ_ADAPTER_H
+
+#include "buf.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum jobq_fencing {
+	JOBQ_FENCING_EPOCH, /* the store compares epoch and worker */
+	JOBQ_FENCING_OWNER, /* readers tell stale endings by the epoch */
+	JOBQ_FENCING_NONE,
+};
+
+struct jobq_adapter {
+	char *name;
+	char *folder;	  /* absolute path */
+	char *driver;	  /* the scheme it is made for */
+	enum jobq_fencing fencing;
+	bool renews;	  /* false: leases have no seconds */
+	int64_t lease_ms; /* default lease */
+	int64_t version;  /* of the schema; 0: has none */
+	char **verbs;	  /* NULL-terminated names */
+	char **hints;	  /* verbs after which others should look again */
+	char **cannot;	  /* NULL-terminated sentences */
+};
+
+/*
+ * Finds and reads an adapter. name is [a-z0-9-]+ or a path that begins with
+ * "/" or "./". JOBQ_CONFIG says where it was looked for, or what is wrong
+ * with its adapter.json.
+ */
+enum jobq_status jobq_adapter_open(const char *name,
+    struct jobq_adapter **adapter, struct jobq_err *err);
+void jobq_adapter_free(struct jobq_adapter *adapter);
+
+bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
+bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
+
+/*
+ * Adds the text FOLDER/file to out, each line "-- include NAME" replaced by
+ * that file's text. JOBQ_EMPTY when there is none, JOBQ_CONFIG when it
+ * cannot be read.
+ */
+enum jobq_status jobq_adapter_text(const struct jobq_adapter *adapter,
+    const char *file, struct jobq_buf *out, struct jobq_err *err);
+
+#endif

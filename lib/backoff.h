@@ -1,0 +1,25 @@
+/*
+ * Waiting longer after each failure: 1 s doubling to 30 s unless told
+ * otherwise, each wait spread by ±10 % so that many clients do not return
+ * at the same moment.
+ */
+#ifndef JOBQ_BACKOFF_H
+#define JOBQ_BACKOFF_H
+
+#include <stdint.h>
+
+struct jobq_backoff {
+	int64_t first_ms;
+	int64_t most_ms;
+	int64_t next_ms; /* 0: no failure yet */
+};
+
+#define JOBQ_BACKOFF_INIT { 1000, 30000, 0 }
+
+/* How long to wait after one more failure, in ms. */
+int64_t jobq_backoff_fail(struct jobq_backoff *backoff);
+
+/* It worked: the next failure waits first_ms again. */
+void jobq_backoff_reset(struct jobq_backoff *backoff);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * What every command does around its work: options all share, --help,
+ * --version, the log, the last word and the exit code. A main() declares its
+ * struct jobq_command and option table, starts, works, and ends.
+ */
+#ifndef JOBQ_COMMAND_H
+#define JOBQ_COMMAND_H
+
+#include "opt.h"
+#include "status.h"
+
+#include <stdbool.h>
+
+#define JOBQ_VERSION "0.1.0"
+#define JOBQ_HOME_URL "https://jobq.dev" /* where --help ends */
+
+struct jobq_command {
+	const char *name;	/* jobq-claim */
+	const char *summary;	/* one line, as in the page's NAME */
+	/* One or more lines; what stands behind the name in SYNOPSIS. */
+	const char *const *synopsis; /* NULL-terminated */
+	const char *const *examples; /* NULL-terminated, at least two */
+	const struct jobq_opt *options;
+	bool uses_store;    /* adds --store */
+	bool long_running;  /* logs from INFO on unless told otherwise */
+	int least_operands;
+	int most_operands;  /* -1: any number */
+	bool needs_stdin;   /* on a terminal: short help, exit 2 */
+
+	/* Filled in by jobq_command_start(): */
+	const char *store_url; /* as given by --store, or NULL */
+	char **operands;
+	int count;	  /* of operands */
+	int after_dashes; /* how many of them stood behind "--" */
+	bool strict;	  /* --strict */
+	bool bad_lines;	  /* set by jobq_command_bad_line() */
+};
+
+/*
+ * Parses argv, answers --help and --version (and exits 0), sets up the log.
+ * On misuse says so on stderr and exits 2: it returns only when there is
+ * work to do. SIGPIPE is left as it was.
+ */
+void jobq_command_start(struct jobq_command *command, int argc, char **argv);
+
+/*
+ * Reports a bad line of input as "NAME: FILE:NUMBER: reason" and remembers
+ * it, so that the command exits 2 in the end. Returns JOBQ_INVALID with
+ * --strict, where the caller stops at once, else JOBQ_OK.
+ */
+enum jobq_status jobq_command_bad_line(struct jobq_command *command,
+    const char *file, unsigned long number, const struct jobq_err *err);
+
+/*
+ * The exit code of main(): prints err when status is a failure that has
+ * something to say (EMPTY is silent), closes stdout and checks it. After bad
+ * lines it is at least 2 unless it is 75.
+ */
+int jobq_command_end(struct jobq_command *command, enum jobq_status status,
+    const struct jobq_err *err);
+
+/* Misuse found by the command itself: message, hint at --help, exit 2. */
+_Noreturn void jobq_command_misuse(const struct jobq_command *command,
+    const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether colour is wanted on this fd (habit 13). */
+bool jobq_colour(int fd);
+
+#endif
