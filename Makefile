@@ -1,0 +1,251 @@
+# jobq: build, test, install.
+#
+#   make [all]       commands, drivers and unit tests, under build/
+#   make deps        install what building and testing need (Debian, Ubuntu)
+#   make check       all tests; T=claim one file, T=claim.bats/WORD some cases
+#   make check-full  the long tests
+#   make lint bench coverage fuzz completions demo install uninstall clean
+#
+# Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
+# SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
+# into the commands), WITH_SQLITE=auto|yes|no.
+#
+# Sources are found by wildcard:
+#   cmd/NAME.c                one command
+#   lib/*.c                   libjobq.a
+#   lib/driver/SCHEME.c       one driver, with lib/driver/SCHEME_*.c if any
+#   tests/unit/NAME.c         one unit test, linked with tests/support/unit.c
+#   tests/support/tool/*.c    programs of the tests   -> build/support/NAME
+#   tests/support/preload/*.c for LD_PRELOAD          -> build/support/NAME.so
+#   tests/bench/*.c           programs of the bench   -> build/bench/NAME
+
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+V ?= 0
+WITH_SQLITE ?= auto
+
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+# The packages come first: make starts again once they are there, so that
+# "make deps check" works on a machine that had nothing but make.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+ifeq ($(MAKE_RESTARTS)$(findstring n,$(firstword -$(MAKEFLAGS))),)
+include build/deps.mk
+build/deps.mk: FORCE
+	@.ci/deps
+	@mkdir -p build && : >$@
+endif
+endif
+
+# --- flags -------------------------------------------------------------------
+
+B := build
+ours := -std=c17 -D_GNU_SOURCE -fPIC -fno-common -Ilib -Wall -Wextra -Wshadow \
+	-Wconversion -Wmissing-prototypes
+ld := -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack,--hash-style=gnu
+ifdef SAN
+comma := ,
+B := build/san/$(subst $(comma),-,$(SAN))
+ours += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+ld += -fsanitize=$(SAN)
+else
+ours += -fstack-protector-strong -fstack-clash-protection
+ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
+ours += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+endif
+ifdef COVERAGE
+B := build/coverage
+ours += --coverage
+ld += --coverage
+endif
+ifdef STATIC
+B := $(B)/static
+ours += -ffunction-sections -fdata-sections
+ld += -Wl,--gc-sections
+endif
+ifdef WERROR
+ours += -Werror
+endif
+ifeq ($(V),1)
+say := @:
+else
+say := @printf '  %-8s %s\n'
+Q := @
+endif
+hidden := -fvisibility=hidden
+compile = $(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(hidden) -MMD -MP -c -o $@ $<
+link = $(CC) $(CFLAGS) $(ours) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	$(LDFLAGS) $(ld) $(1)
+
+# --- libraries of the drivers -----------------------------------------------
+# A driver that needs a library has these lines here: its header, its switch,
+# how it is linked, and how when that fails.
+
+header_sqlite := sqlite3.h
+with_sqlite := $(WITH_SQLITE)
+link_sqlite := -l:libsqlite3.a -lm
+else_sqlite := -lsqlite3
+
+found = $(shell printf '\#include <$(1)>\n' | \
+	$(CC) $(CPPFLAGS) -E -o /dev/null - 2>/dev/null && echo yes)
+wanted = $(strip $(if $(header_$(1)), \
+	$(if $(filter no,$(with_$(1))),, \
+	$(if $(filter yes,$(with_$(1)) $(call found,$(header_$(1)))),$(1))), \
+	$(1)))
+schemes := $(foreach s,$(notdir $(basename $(wildcard lib/driver/*.c))), \
+	$(if $(findstring _,$(s)),,$(call wanted,$(s))))
+
+# --- what is made ------------------------------------------------------------
+
+commands := $(notdir $(basename $(wildcard cmd/*.c)))
+units := $(notdir $(basename $(wildcard tests/unit/*.c)))
+tools := $(notdir $(basename $(wildcard tests/support/tool/*.c)))
+preloads := $(notdir $(basename $(wildcard tests/support/preload/*.c)))
+benches := $(notdir $(basename $(wildcard tests/bench/*.c)))
+pages := $(wildcard man/*.[1-8])
+
+lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+bins := $(commands:%=$(B)/bin/%)
+driver_sources = $(wildcard lib/driver/$(1).c lib/driver/$(1)_*.c)
+driver_objects = $(patsubst %.c,$(B)/%.o,$(call driver_sources,$(1)))
+drivers := $(if $(STATIC),,$(schemes:%=$(B)/drivers/%.so))
+test_bins := $(units:%=$(B)/unit/%) $(tools:%=$(B)/support/%) \
+	$(preloads:%=$(B)/support/%.so) $(benches:%=$(B)/bench/%)
+
+all: $(bins) $(drivers) $(test_bins) $(B)/share
+
+# Objects depend on the flags they were made with.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(LDFLAGS) $(ld)' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(B)/lib/driver/%.o: hidden :=
+$(B)/%.o: %.c $(B)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(compile)
+
+$(B)/libjobq.a: $(lib_objects)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# program: folder under build, folder of its source, further objects
+define program
+$(B)/$(1)/%: $(B)/$(2)/%.o $(3) $(B)/libjobq.a
+	$$(say) LD $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(call link,-pie $$(static_libs) -l:libmd.a)
+endef
+$(eval $(call program,bin,cmd))
+$(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
+$(eval $(call program,support,tests/support/tool))
+$(eval $(call program,bench,tests/bench))
+
+$(B)/support/%.so: tests/support/preload/%.c $(B)/flags
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=c17 -D_GNU_SOURCE -fPIC -shared -Wall -o $@ $<
+
+# One exported symbol: the version script hides the rest, and that is also
+# what lets Debian's static libsqlite3.a, not compiled for it, be linked here.
+export := -shared -Wl,--version-script=lib/driver/exports
+.SECONDEXPANSION:
+$(B)/drivers/%.so: $$(call driver_objects,$$*) $(B)/libjobq.a lib/driver/exports
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(call link,$(export) $(link_$*) -l:libmd.a) 2>$@.err || \
+	    $(call link,$(export) $(else_$*) -l:libmd.a) || \
+	    { cat $@.err >&2; exit 1; }; rm -f $@.err
+
+$(B)/share:
+	@mkdir -p $(@D) && ln -sfn $(CURDIR)/share $@
+
+# STATIC=1: each driver's jobq_driver gets the scheme's name, and a table of
+# them all is what store_load.c finds in place of the weak symbol.
+ifdef STATIC
+static_libs = $(foreach s,$(schemes),$(link_$(s)))
+$(bins) $(test_bins): $(schemes:%=$(B)/static_%.o) $(B)/builtin.o
+
+$(B)/static_%.o: $$(call driver_objects,$$*)
+	$(Q)$(LD) -r -o $@.all $^
+	$(Q)objcopy --redefine-sym jobq_driver=jobq_driver_$* $@.all $@
+	@rm -f $@.all
+
+$(B)/builtin.c: $(B)/flags
+	@{ echo '#include "driver.h"'; \
+	for s in $(schemes); do \
+		echo "extern const struct jobq_driver jobq_driver_$$s;"; done; \
+	echo 'extern const struct jobq_driver *const jobq_builtin_drivers[];'; \
+	echo 'const struct jobq_driver *const jobq_builtin_drivers[] = {'; \
+	for s in $(schemes); do echo "	&jobq_driver_$$s,"; done; \
+	echo '	(void *)0'; echo '};'; } >$@
+
+$(B)/builtin.o: $(B)/builtin.c
+	$(Q)$(compile)
+endif
+
+# --- tests -------------------------------------------------------------------
+
+export JOBQ_BUILD := $(abspath $(B))
+check: all
+	@tests/run $(if $(T),'$(T)')
+
+check-full: all
+	@tests/run --full $(if $(T),'$(T)')
+
+bench: all
+	@tests/bench/run
+
+demo: all
+	@share/demo/run
+
+lint:
+	@.ci/lint
+
+coverage:
+	@$(MAKE) --no-print-directory COVERAGE=1 CFLAGS='-O0 -g' check
+	@.ci/coverage build/coverage
+
+fuzz:
+	@tests/fuzz/run
+
+completions: $(bins)
+	@completions/generate $(B)/bin completions
+
+# --- install -----------------------------------------------------------------
+
+to := $(DESTDIR)$(PREFIX)
+others := $(filter-out jobq,$(commands))
+
+install: all
+	install -d $(to)/bin $(to)/lib/jobq/drivers $(to)/share/jobq
+	install -m 755 $(bins) $(to)/bin
+	$(if $(drivers),install -m 644 $(drivers) $(to)/lib/jobq/drivers)
+	cd share && tar cf - . | tar xf - --no-same-owner -C $(to)/share/jobq
+	for page in $(pages); do install -D -m 644 $$page \
+		$(to)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	.ci/place-completions install $(to)/share jobq $(others)
+
+uninstall:
+	rm -f $(commands:%=$(to)/bin/%)
+	rm -rf $(to)/lib/jobq $(to)/share/jobq
+	for page in $(pages); do \
+		rm -f $(to)/share/man/man$${page##*.}/$${page##*/}; done
+	.ci/place-completions remove $(to)/share jobq $(others)
+
+clean:
+	rm -rf build
+
+deps: ;
+FORCE: ;
+.PHONY: all deps check check-full lint bench install uninstall clean demo \
+	coverage fuzz completions FORCE
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
