@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "status.h"
+#include "utf8.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,6 +93,10 @@ enum jobq_status jobq_json_double(struct jobq_span value, double *out,
 bool jobq_json_element(struct jobq_span value, size_t *cursor,
     struct jobq_span *element);
 
+/* The same for the members of a scanned object, in order, duplicates too. */
+bool jobq_json_member(struct jobq_span value, size_t *cursor,
+    struct jobq_member *member);
+
 /*
  * Follows a path such as "input.path.to" (names divided by '.', array
  * elements by number) through a scanned object. False when it leads nowhere.
@@ -107,8 +112,5 @@ void jobq_json_put_string(struct jobq_buf *out, const char *text, size_t len);
  * become U+FFFD, one for each maximal bad part (Unicode 15, section 3.9).
  */
 void jobq_json_put_lossy(struct jobq_buf *out, const char *text, size_t len);
-
-/* The length of the first len bytes that is valid UTF-8 (RFC 3629). */
-size_t jobq_utf8_valid(const char *text, size_t len);
 
 #endif
