@@ -1,0 +1,38 @@
+-- A waiting job is cancelled at once; a running one is flagged, and its
+-- worker told at the next look; one whose worker is silent is cancelled when
+-- its lease ends (lapse.sql).
+DELETE FROM req
+---
+INSERT INTO req (now)
+SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+---
+DELETE FROM ev
+---
+INSERT INTO ev (i, id, job, holds, reason, settled)
+SELECT min(c.key), c.value, j.seq, j.stage,
+	coalesce(?1 ->> '$.reason', 'cancel'), j.cancel
+FROM json_each(?1, '$.ids') c LEFT JOIN job j ON j.id = c.value
+GROUP BY c.value
+---
+DELETE FROM lapsed
+---
+INSERT INTO lapsed (job, stage, event, reason, back, rescue)
+SELECT job, 5, 'cancelled', reason, 0, 0 FROM ev WHERE holds < 3
+---
+-- include lapsed-apply.sql
+---
+UPDATE job SET cancel = e.reason FROM ev e
+WHERE job.seq = e.job AND job.stage = 3 AND job.cancel IS NULL
+---
+SELECT '{"event":"cancel","id":' || json_quote(e.id) || ',"was":"'
+	|| CASE WHEN e.holds IS NULL THEN 'unknown'
+		WHEN e.holds = 0 THEN 'blocked' WHEN e.holds < 3 THEN 'pending'
+		WHEN e.holds = 3 THEN 'running' WHEN e.holds = 4 THEN 'completed'
+		WHEN e.holds = 5 THEN 'cancelled' ELSE 'failed' END
+	|| '","done":' || CASE WHEN e.holds < 3 THEN 'true'
+		WHEN e.holds = 3 AND e.settled IS NULL THEN 'true'
+		ELSE 'false' END
+	|| CASE WHEN e.holds = 3 THEN ',"worker":' || json_quote(j.worker)
+		|| ',"asked_before":' || iif(e.settled IS NULL, 'false', 'true')
+		ELSE '' END || '}'
+FROM ev e LEFT JOIN job j ON j.seq = e.job ORDER BY e.i

@@ -1,0 +1,89 @@
+-- One commit does it all: what comes back is settled, what is due or lapsed
+-- is put right (a little at a time), and the next jobs are taken.
+DELETE FROM req
+---
+INSERT INTO req (now, wanted, worker, lease_ms, ring, flow, by_id, by_queue)
+SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
+	coalesce(?1 ->> '$.limit', 1), ?1 ->> '$.worker',
+	CAST(1000 * (?1 ->> '$.lease') AS INTEGER), ?1 ->> '$.ring',
+	?1 ->> '$.flow', json_type(?1, '$.ids') IS NOT NULL,
+	coalesce(json_array_length(?1, '$.queues'), 0) > 0
+---
+-- include settle-events.sql
+---
+-- include retention.sql
+---
+UPDATE job SET stage = 2 WHERE seq IN (SELECT seq FROM job
+	WHERE stage = 1 AND run_ms <= (SELECT now FROM req)
+	ORDER BY run_ms LIMIT 500)
+---
+-- include lapse.sql
+---
+DELETE FROM queues
+---
+INSERT OR IGNORE INTO queues
+SELECT name FROM queue, req r WHERE paused_ms IS NULL AND (NOT r.by_queue
+	OR name IN (SELECT value FROM json_each(?1, '$.queues')))
+---
+-- For the doctor and the why-line; not at each claim, to spare a page.
+UPDATE queue SET claimed_ms = (SELECT now FROM req)
+WHERE name IN (SELECT name FROM queues)
+	AND coalesce(claimed_ms, 0) < (SELECT now FROM req) - 1000
+---
+DELETE FROM take
+---
+INSERT INTO take
+SELECT j.seq FROM json_each(?1, '$.ids') i CROSS JOIN job j ON j.id = i.value
+WHERE j.stage = 2 AND j.queue IN (SELECT name FROM queues)
+	AND (j.expires_ms IS NULL OR j.expires_ms > (SELECT now FROM req))
+GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
+---
+INSERT INTO take
+SELECT j.seq FROM job j, req r
+WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow AND j.stage = 2
+	AND j.queue IN (SELECT name FROM queues)
+	AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
+ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+---
+-- The first of each queue by its index, then the first of them all: neither
+-- the length of a queue nor a paused one in front of the others costs
+-- anything.
+INSERT INTO take
+SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
+WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq FROM job f
+	WHERE f.stage = 2 AND f.queue = q.name
+		AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
+ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+---
+UPDATE job SET stage = 3, epoch = epoch + 1, attempt = attempt + 1,
+	worker = r.worker, lease_ms = r.lease_ms,
+	lease_until = r.now + r.lease_ms, claimed_ms = r.now,
+	renewed_ms = r.now, heard_ms = r.now, started_ms = NULL,
+	settled = NULL, cancel = NULL
+FROM take t, req r WHERE job.seq = t.job
+---
+-- include settle-answer.sql
+---
+SELECT '{"event":"stop","id":"' || (h.value ->> 0) || '","epoch":'
+	|| (h.value ->> 1) || ',"reason":"'
+	|| CASE WHEN j.seq IS NULL THEN 'lost' ELSE 'cancel' END || '"}'
+FROM json_each(?1, '$.held') h LEFT JOIN job j ON j.id = h.value ->> 0
+	AND j.epoch = h.value ->> 1 AND j.worker = (SELECT worker FROM req)
+	AND j.stage = 3
+WHERE j.seq IS NULL OR j.cancel IS NOT NULL
+---
+SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
+	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
+	|| '","state":"running","lease":{"epoch":' || j.epoch || ',"worker":'
+	|| (SELECT json_quote(worker) || CASE WHEN lease_ms IS NULL THEN ''
+		ELSE ',"seconds":' || json_quote(CASE lease_ms % 1000
+			WHEN 0 THEN lease_ms / 1000
+			ELSE lease_ms / 1000.0 END) END
+		|| CASE WHEN ring THEN ',"ring":true' ELSE '' END FROM req)
+	|| '}}'
+FROM take t CROSS JOIN job j ON j.seq = t.job CROSS JOIN body b
+	ON b.job = t.job
+ORDER BY j.priority DESC, j.seq
+---
+-- include claim-idle.sql

@@ -1,0 +1,212 @@
+-- A page of jobs: `by` names the index to walk, every other member narrows.
+-- The cursor is "SEQ", or "PRIORITY,SEQ" in the order of claims.
+DELETE FROM asked
+---
+INSERT INTO asked
+SELECT now, coalesce(?1 ->> '$.limit', 500), coalesce(?1 ->> '$.by', 'all'),
+	CASE ?1 ->> '$.state' WHEN 'blocked' THEN 0 WHEN 'pending' THEN 1
+		WHEN 'running' THEN 3 WHEN 'completed' THEN 4
+		WHEN 'cancelled' THEN 5 WHEN 'failed' THEN 6 ELSE 0 END,
+	CASE ?1 ->> '$.state' WHEN 'blocked' THEN 0 WHEN 'pending' THEN 2
+		WHEN 'running' THEN 3 WHEN 'completed' THEN 4
+		WHEN 'cancelled' THEN 5 ELSE 6 END,
+	coalesce(json_array_length(?1, '$.queues'), 0) > 0,
+	?1 ->> '$.name', ?1 ->> '$.flow', ?1 ->> '$.key',
+	now - (?1 ->> '$.older_ms'), ?1 ->> '$.stuck_ms',
+	CASE WHEN after IS NULL THEN 0 WHEN comma THEN
+		CAST(substr(after, comma + 1) AS INTEGER)
+		ELSE CAST(after AS INTEGER) END,
+	CASE WHEN after IS NULL OR NOT comma THEN 9223372036854775807
+		ELSE CAST(substr(after, 1, comma - 1) AS INTEGER) END,
+	?1 ->> '$.why'
+FROM (SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+	AS now, ?1 ->> '$.after' AS after,
+	instr(coalesce(?1 ->> '$.after', ''), ',') AS comma)
+---
+DELETE FROM queues
+---
+INSERT OR IGNORE INTO queues
+SELECT q.name FROM queue q, asked a
+WHERE NOT a.by_queue OR q.name IN (SELECT value FROM json_each(?1, '$.queues'))
+---
+DELETE FROM page
+---
+-- What a worker could take now: of each queue the jobs of the cursor's
+-- priority behind it, then those of lower priorities; then what is due.
+INSERT INTO page (job, priority)
+SELECT seq, priority FROM (
+	SELECT j.seq, j.priority
+	FROM asked a CROSS JOIN queue q CROSS JOIN job j
+	WHERE a.by = 'ready' AND q.paused_ms IS NULL
+		AND q.name IN (SELECT name FROM queues)
+		AND j.seq IN (SELECT f.seq FROM job f
+			WHERE f.stage = 2 AND f.queue = q.name
+				AND f.priority = a.after_priority
+				AND f.seq > a.after
+			ORDER BY f.priority DESC, f.seq
+			LIMIT (SELECT wanted FROM asked))
+	UNION ALL
+	SELECT j.seq, j.priority
+	FROM asked a CROSS JOIN queue q CROSS JOIN job j
+	WHERE a.by = 'ready' AND q.paused_ms IS NULL
+		AND q.name IN (SELECT name FROM queues)
+		AND j.seq IN (SELECT f.seq FROM job f
+			WHERE f.stage = 2 AND f.queue = q.name
+				AND f.priority < a.after_priority
+			ORDER BY f.priority DESC, f.seq
+			LIMIT (SELECT wanted FROM asked))
+	UNION ALL
+	SELECT j.seq, j.priority FROM asked a CROSS JOIN job j
+	WHERE a.by = 'ready' AND j.stage = 1 AND j.run_ms <= a.now
+		AND (j.priority < a.after_priority
+			OR (j.priority = a.after_priority AND j.seq > a.after))
+		AND j.queue IN (SELECT name FROM queues)
+		AND j.queue NOT IN (SELECT name FROM queue
+			WHERE paused_ms IS NOT NULL)
+) ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM asked)
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN json_each(?1, '$.ids') i
+	CROSS JOIN job j ON j.id = i.value
+WHERE a.by = 'ids' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
+	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
+GROUP BY j.seq ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
+---
+-- An id may be asked for by its tail, too, when that is unambiguous.
+INSERT INTO page (job)
+SELECT min(j.seq) FROM asked a CROSS JOIN job j
+WHERE a.by = 'tail' AND length(?1 ->> '$.tail') >= 6
+	AND substr(j.id, -length(?1 ->> '$.tail')) = ?1 ->> '$.tail'
+HAVING count(*) = 1
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN job j
+WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
+	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
+	AND (a.name IS NULL OR j.name = a.name)
+	AND (a.flow IS NULL OR j.flow = a.flow)
+	AND (a.key IS NULL OR j.key = a.key)
+	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
+ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN job j
+WHERE a.by = 'running' AND j.stage = 3 AND j.seq > a.after
+	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
+	AND (a.name IS NULL OR j.name = a.name)
+	AND (a.flow IS NULL OR j.flow = a.flow)
+	AND (a.key IS NULL OR j.key = a.key)
+	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
+	AND (a.stuck_ms IS NULL OR j.heard_ms <= a.now - a.stuck_ms)
+ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN job j
+WHERE a.by = 'flow' AND j.flow = a.flow AND j.seq > a.after
+	AND j.stage BETWEEN a.low AND a.high
+	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
+	AND (a.name IS NULL OR j.name = a.name)
+	AND (a.key IS NULL OR j.key = a.key)
+	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
+ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN job j
+WHERE a.by = 'all' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
+	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
+	AND (a.name IS NULL OR j.name = a.name)
+	AND (a.key IS NULL OR j.key = a.key)
+	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
+	AND (a.stuck_ms IS NULL
+		OR (j.stage = 3 AND j.heard_ms <= a.now - a.stuck_ms)
+		OR (j.stage = 2 AND max(j.run_ms, j.pushed_ms)
+			<= a.now - a.stuck_ms)
+		OR (j.stage < 2 AND j.run_ms <= a.now - a.stuck_ms))
+ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
+---
+SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
+	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
+	|| '","state":"' || CASE j.stage WHEN 0 THEN 'blocked'
+		WHEN 1 THEN 'pending' WHEN 2 THEN 'pending'
+		WHEN 3 THEN 'running' WHEN 4 THEN 'completed'
+		WHEN 5 THEN 'cancelled' ELSE 'failed' END
+	|| '","pushed_at":"' || strftime('%Y-%m-%dT%H:%M:%fZ',
+		j.pushed_ms / 1000.0, 'unixepoch') || '"'
+	|| CASE WHEN j.stage = 3 THEN ',"held":{"worker":'
+		|| json_quote(j.worker) || ',"age":'
+		|| max(0, (a.now - j.claimed_ms) / 1000)
+		|| ',"renewed":' || max(0, (a.now - j.renewed_ms) / 1000)
+		|| ',"silent":' || max(0, (a.now - j.heard_ms) / 1000)
+		|| CASE WHEN j.cancel IS NULL THEN ''
+			ELSE ',"cancel":' || json_quote(j.cancel) END
+		|| '}' ELSE '' END
+	|| CASE WHEN j.ended_ms IS NOT NULL AND j.stage <> 3 THEN
+		',"ended":{"at":"' || strftime('%Y-%m-%dT%H:%M:%fZ',
+			j.ended_ms / 1000.0, 'unixepoch') || '"'
+		|| iif(j.reason IS NULL, '',
+		',"reason":' || json_quote(j.reason))
+		|| iif(j.error IS NULL, '',
+		',"error":' || json_quote(j.error))
+		|| '}' ELSE '' END
+	|| CASE WHEN j.rescues > 0 THEN ',"rescues":' || j.rescues ELSE '' END
+	|| CASE WHEN a.why IS 1 THEN ',"why":' || json_quote(CASE
+		WHEN j.stage = 0 THEN 'needs ' || coalesce((SELECT n.id || CASE
+			WHEN d.seq IS NULL THEN ', which is not in the store'
+			WHEN d.stage = 6 THEN ', which failed'
+			WHEN d.stage = 5 THEN ', which was cancelled'
+			WHEN d.stage = 3 THEN ', which is running'
+			WHEN d.stage = 0 THEN ', which is blocked itself'
+			ELSE ', which has not run yet' END
+			FROM need n LEFT JOIN job d ON d.id = n.id
+			WHERE n.job = j.seq
+			ORDER BY d.stage IN (5, 6) DESC, d.seq IS NULL DESC
+			LIMIT 1), 'nothing that is left')
+		WHEN j.stage IN (1, 2) AND q.paused_ms IS NOT NULL THEN
+			'queue ' || j.queue || ' paused since '
+			|| strftime('%Y-%m-%d %H:%M:%S', q.paused_ms / 1000.0,
+				'unixepoch', 'localtime')
+		WHEN j.stage = 1 AND j.run_ms > a.now THEN CASE
+			WHEN j.ended_ms IS NOT NULL AND j.settled = 'failed'
+			THEN 'attempt ' || j.attempt || ' of ' || j.max_attempts
+				|| ' failed' || coalesce(' (' || j.reason || ')', '')
+				|| ', tried again in '
+			ELSE 'not before ' || strftime('%Y-%m-%d %H:%M:%S',
+				j.run_ms / 1000.0, 'unixepoch', 'localtime')
+				|| ', in ' END
+			|| ((j.run_ms - a.now + 999) / 1000) || ' s'
+		WHEN j.stage IN (1, 2) THEN 'ready for '
+			|| max(0, (a.now - max(j.run_ms, j.pushed_ms)) / 1000)
+			|| ' s: ' || CASE
+			WHEN q.claimed_ms IS NULL THEN 'no worker has claimed from '
+				|| j.queue || ' yet'
+			WHEN q.claimed_ms < a.now - 10000 THEN
+				'no worker has claimed from ' || j.queue
+				|| ' since ' || strftime('%Y-%m-%d %H:%M:%S',
+				q.claimed_ms / 1000.0, 'unixepoch', 'localtime')
+			ELSE 'the workers of ' || j.queue || ' are busy' END
+		WHEN j.stage = 3 THEN 'on ' || j.worker || ', lease renewed '
+			|| max(0, (a.now - j.renewed_ms) / 1000)
+			|| ' s ago, silent for '
+			|| max(0, (a.now - j.heard_ms) / 1000) || ' s'
+			|| CASE WHEN j.cancel IS NULL THEN ''
+				ELSE ', asked to stop' END
+			|| CASE WHEN j.lease_until < a.now
+				THEN ', lease run out' ELSE '' END
+		WHEN j.stage = 4 THEN 'completed'
+		WHEN j.stage = 5 THEN 'cancelled'
+			|| coalesce(' (' || j.reason || ')', '')
+		ELSE 'failed in attempt ' || j.attempt || ' of '
+			|| j.max_attempts || coalesce(' (' || j.reason || ')', '')
+			|| coalesce(': ' || j.error, '') END)
+		ELSE '' END
+	|| '}'
+FROM page p CROSS JOIN asked a CROSS JOIN job j ON j.seq = p.job
+	CROSS JOIN body b ON b.job = j.seq
+	LEFT JOIN queue q ON q.name = j.queue
+ORDER BY p.i
+---
+SELECT '{"event":"page","after":"' || CASE WHEN a.by = 'ready'
+	THEN p.priority || ',' || p.job ELSE p.job END || '"}'
+FROM asked a, page p
+WHERE p.i = (SELECT max(i) FROM page)
+	AND (SELECT count(*) FROM page) >= a.wanted

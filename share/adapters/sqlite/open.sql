@@ -1,0 +1,50 @@
+-- What each connection keeps in memory while it does one verb.
+CREATE TEMP TABLE req (
+	now INTEGER, wanted INTEGER, worker TEXT, lease_ms INTEGER,
+	ring INTEGER, flow TEXT, by_id INTEGER, by_queue INTEGER
+)
+---
+-- The events of a batch, each with the job it is about (job.seq, when there
+-- is one) and what became of it.
+CREATE TEMP TABLE ev (
+	i INTEGER PRIMARY KEY, event TEXT, id TEXT, epoch INTEGER, worker TEXT,
+	n INTEGER, reason TEXT, retry INTEGER, retry_after_ms INTEGER,
+	error TEXT, waiting INTEGER, jobs TEXT, line TEXT,
+	ending INTEGER, job INTEGER, holds INTEGER, repeats INTEGER,
+	settled TEXT
+)
+---
+-- One row for each job that a batch changes: its first ending, and what the
+-- job becomes by it.
+CREATE TEMP TABLE fold (
+	job INTEGER PRIMARY KEY, started INTEGER, heard INTEGER,
+	i INTEGER, event TEXT, reason TEXT, error TEXT,
+	retry INTEGER, retry_after_ms INTEGER,
+	stage INTEGER, run_ms INTEGER, back INTEGER, snoozes INTEGER
+)
+---
+-- Jobs that a statement changes without an event from outside: leases that
+-- ran out, jobs that expired, jobs that are cancelled.
+CREATE TEMP TABLE lapsed (
+	job INTEGER PRIMARY KEY, stage INTEGER, event TEXT, reason TEXT,
+	error TEXT, back INTEGER, rescue INTEGER, line TEXT
+)
+---
+CREATE TEMP TABLE take (job INTEGER PRIMARY KEY)
+---
+CREATE TEMP TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID
+---
+CREATE TEMP TABLE pushed (
+	i INTEGER PRIMARY KEY, id TEXT, queue TEXT, name TEXT, priority INTEGER,
+	max_attempts INTEGER, run_ms INTEGER, expires_ms INTEGER, key TEXT,
+	flow TEXT, needs TEXT, line TEXT, job INTEGER
+)
+---
+-- The jobs of one page of a list, in order.
+CREATE TEMP TABLE page (i INTEGER PRIMARY KEY, job INTEGER, priority INTEGER)
+---
+CREATE TEMP TABLE asked (
+	now INTEGER, wanted INTEGER, by TEXT, low INTEGER, high INTEGER,
+	by_queue INTEGER, name TEXT, flow TEXT, key TEXT, before_ms INTEGER,
+	stuck_ms INTEGER, after INTEGER, after_priority INTEGER, why INTEGER
+)

@@ -1,0 +1,57 @@
+DELETE FROM pushed
+---
+INSERT INTO pushed
+SELECT p.key, p.value ->> '$.id', p.value ->> '$.queue',
+	p.value ->> '$.name', p.value ->> '$.priority',
+	p.value ->> '$.max_attempts', p.value ->> '$.run_at_ms',
+	p.value ->> '$.expires_at_ms', p.value ->> '$.key',
+	p.value ->> '$.flow', p.value -> '$.needs', p.value ->> '$.line', NULL
+FROM json_each(?1, '$.jobs') p
+---
+DELETE FROM req
+---
+INSERT INTO req (now)
+SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+---
+INSERT OR IGNORE INTO queue (name) SELECT DISTINCT queue FROM pushed
+---
+-- A job whose id is there, or whose key an unfinished one has, changes
+-- nothing: the unique indexes decide, also within the batch.
+INSERT OR IGNORE INTO job (id, queue, name, stage, priority, attempt,
+	max_attempts, run_ms, pushed_ms, expires_ms, key, flow)
+SELECT p.id, p.queue, p.name,
+	CASE WHEN EXISTS (SELECT 1 FROM json_each(p.needs) n
+			WHERE NOT EXISTS (SELECT 1 FROM job d
+				WHERE d.id = n.value AND d.stage = 4)) THEN 0
+		ELSE 1 + (coalesce(p.run_ms, 0) <= r.now) END,
+	p.priority, 0, p.max_attempts, coalesce(p.run_ms, r.now), r.now,
+	p.expires_ms, p.key, p.flow
+FROM pushed p, req r ORDER BY p.i
+---
+-- What is new has no text yet.
+UPDATE pushed SET job = j.seq FROM job j
+WHERE j.id = pushed.id AND NOT EXISTS (SELECT 1 FROM body
+	WHERE body.job = j.seq)
+	AND NOT EXISTS (SELECT 1 FROM pushed p
+		WHERE p.id = pushed.id AND p.i < pushed.i)
+---
+INSERT INTO body SELECT job, line FROM pushed WHERE job IS NOT NULL ORDER BY i
+---
+INSERT OR IGNORE INTO need
+SELECT n.value, p.job FROM pushed p, json_each(p.needs) n
+WHERE p.job IS NOT NULL AND p.needs IS NOT NULL
+	AND NOT EXISTS (SELECT 1 FROM job d
+		WHERE d.id = n.value AND d.stage = 4)
+---
+SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
+	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
+	|| '","state":"' || CASE j.stage WHEN 0 THEN 'blocked'
+		WHEN 1 THEN 'pending' WHEN 2 THEN 'pending'
+		WHEN 3 THEN 'running' WHEN 4 THEN 'completed'
+		WHEN 5 THEN 'cancelled' ELSE 'failed' END || '"}'
+FROM pushed p CROSS JOIN job j ON j.seq = coalesce(p.job,
+	(SELECT seq FROM job WHERE id = p.id),
+	(SELECT seq FROM job WHERE queue = p.queue AND key = p.key
+		AND key IS NOT NULL AND stage < 4))
+	CROSS JOIN body b ON b.job = j.seq
+ORDER BY p.i
