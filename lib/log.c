@@ -1,0 +1,325 @@
+/*
+ * One log per process. A message is made whole in memory and written by one
+ * write(2), in append mode, so that several commands may share one file.
+ *
+ * Rotation, also when several processes write: before a message the file's
+ * name is looked at. Where it is another file than the open one (another
+ * process or logrotate has moved it) it is opened anew. Where the message
+ * would make it too long, the process that gets the flock on it, and finds
+ * the name still meaning that file, moves FILE.2 to FILE.3, FILE.1 to FILE.2,
+ * FILE to FILE.1; the others find the new file as above.
+ */
+#include "log.h"
+
+#include "buf.h"
+#include "clock.h"
+#include "json.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define TEXT_MAX 3500 /* bytes of a message; a line fits into PIPE_BUF */
+#define STUCK_MS 1000 /* how long a full, non-blocking stderr is waited for */
+
+static struct jobq_log_options now = {
+	.level = JOBQ_WARNING,
+	.format = JOBQ_LOG_PLAIN,
+};
+static int file_fd = -1; /* of now.file */
+
+static const char *const level_names[] = {
+	[JOBQ_DEBUG] = "DEBUG",
+	[JOBQ_INFO] = "INFO",
+	[JOBQ_WARNING] = "WARNING",
+	[JOBQ_ERROR] = "ERROR",
+	[JOBQ_CRITICAL] = "CRITICAL",
+};
+
+/* The stable words of the JSON format for failures that have no own. */
+static const char *const status_codes[] = {
+	[JOBQ_OK] = "ok",
+	[JOBQ_EMPTY] = "empty",
+	[JOBQ_STALE] = "stale_lease",
+	[JOBQ_AGAIN] = "temporary",
+	[JOBQ_INVALID] = "bad_line",
+	[JOBQ_CONFIG] = "config",
+	[JOBQ_UNSUPPORTED] = "unsupported",
+	[JOBQ_IO] = "io",
+};
+
+int
+jobq_level_by_name(const char *name)
+{
+	for (int i = JOBQ_DEBUG; i <= JOBQ_CRITICAL; i++)
+		if (!strcasecmp(name, level_names[i]))
+			return i;
+	return -1;
+}
+
+bool
+jobq_log_wants(enum jobq_level level)
+{
+	return level >= now.level;
+}
+
+static int
+open_file(const char *file)
+{
+	return open(
+	    file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+enum jobq_status
+jobq_log_open(const struct jobq_log_options *options, struct jobq_err *err)
+{
+	int fd = -1;
+
+	if (options->file) {
+		fd = open_file(options->file);
+		if (fd < 0)
+			return jobq_fail(err, JOBQ_CONFIG,
+			    "unable to open log file '%s': %s", options->file,
+			    strerror(errno));
+	}
+	if (file_fd >= 0)
+		close(file_fd);
+	file_fd = fd;
+	now = *options;
+	return JOBQ_OK;
+}
+
+static void
+reopen(void)
+{
+	int fd = open_file(now.file);
+
+	if (fd < 0)
+		return;
+	close(file_fd);
+	file_fd = fd;
+}
+
+/* Moves FILE to FILE.1 and so on; the oldest is overwritten. */
+static void
+shift_files(void)
+{
+	struct jobq_buf from = JOBQ_BUF_INIT;
+	struct jobq_buf to = JOBQ_BUF_INIT;
+
+	if (now.rotate_keep < 1)
+		unlink(now.file);
+	for (int64_t i = now.rotate_keep; i >= 1; i--) {
+		jobq_buf_clear(&from);
+		jobq_buf_clear(&to);
+		jobq_buf_puts(&from, now.file);
+		if (i > 1)
+			jobq_buf_printf(&from, ".%lld", (long long)i - 1);
+		jobq_buf_printf(&to, "%s.%lld", now.file, (long long)i);
+		rename(from.data, to.data);
+	}
+	jobq_buf_release(&from);
+	jobq_buf_release(&to);
+}
+
+/* Whether the name still means the open file; *size is the open file's. */
+static bool
+is_current(off_t *size)
+{
+	struct stat open_one, named;
+
+	if (fstat(file_fd, &open_one))
+		return true;
+	*size = open_one.st_size;
+	return !stat(now.file, &named) && named.st_ino == open_one.st_ino &&
+	       named.st_dev == open_one.st_dev;
+}
+
+/* Makes file_fd the file that a message of len bytes belongs into. */
+static void
+rotate(size_t len)
+{
+	off_t size = 0;
+	bool current = is_current(&size);
+
+	if (!current) {
+		reopen();
+		current = is_current(&size);
+	}
+	if (!now.rotate_bytes || size <= 0 || !current ||
+	    (uint64_t)size + len <= now.rotate_bytes)
+		return;
+	if (flock(file_fd, LOCK_EX | LOCK_NB))
+		return;
+	if (is_current(&size))
+		shift_files();
+	reopen(); /* closing the old file gives the lock back */
+}
+
+static bool
+write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd full = { .fd = fd, .events = POLLOUT };
+			if (poll(&full, 1, STUCK_MS) > 0)
+				continue;
+			return false;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* What cannot be written into the file is said on stderr instead. */
+static void
+put_line(const struct jobq_buf *line)
+{
+	if (file_fd >= 0) {
+		rotate(line->len);
+		if (write_all(file_fd, line->data, line->len))
+			return;
+	}
+	write_all(STDERR_FILENO, line->data, line->len);
+}
+
+static void
+put_local_time(struct jobq_buf *line)
+{
+	time_t seconds = time(NULL);
+	struct tm tm;
+	char text[32];
+
+	if (localtime_r(&seconds, &tm) &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		jobq_buf_puts(line, text);
+}
+
+static void
+put_member(
+    struct jobq_buf *line, const char *name, const char *text, size_t len)
+{
+	if (line->len)
+		jobq_buf_putc(line, ',');
+	else
+		jobq_buf_putc(line, '{');
+	jobq_buf_printf(line, "\"%s\":", name);
+	jobq_json_put_lossy(line, text, len);
+}
+
+static void
+put_json(struct jobq_buf *line, const char *level, const char *name,
+    const char *code, const char *job_id, const struct jobq_buf *text)
+{
+	char ts[JOBQ_TIME_SIZE];
+
+	jobq_time_format(jobq_wall_ms(), ts);
+	put_member(line, "ts", ts, strlen(ts));
+	put_member(line, "level", level, strlen(level));
+	put_member(line, "cmd", name, strlen(name));
+	put_member(line, "msg", text->data, text->len);
+	if (code)
+		put_member(line, "code", code, strlen(code));
+	if (job_id)
+		put_member(line, "job_id", job_id, strlen(job_id));
+	jobq_buf_putc(line, '}');
+}
+
+/* Escapes a message, cut so that its line is written in one piece. */
+static void
+put_text(struct jobq_buf *text, const struct jobq_buf *raw)
+{
+	jobq_buf_reserve(text, raw->len);
+	jobq_buf_escape(text, raw->data, raw->len);
+	if (text->len <= TEXT_MAX)
+		return;
+	size_t len = TEXT_MAX;
+	while (len && ((unsigned char)text->data[len] & 0xc0) == 0x80)
+		len--;
+	text->len = len;
+	jobq_buf_puts(text, "...");
+}
+
+static void
+put(enum jobq_level level, const char *code, const char *job_id,
+    const char *format, va_list args)
+{
+	int saved = errno;
+	struct jobq_buf raw = JOBQ_BUF_INIT;
+	struct jobq_buf text = JOBQ_BUF_INIT;
+	struct jobq_buf line = JOBQ_BUF_INIT;
+	const char *name = now.name ? now.name : program_invocation_short_name;
+
+	jobq_buf_vprintf(&raw, format, args);
+	put_text(&text, &raw);
+	switch (now.format) {
+	case JOBQ_LOG_PLAIN:
+		jobq_buf_printf(&line, "%s: ", name);
+		jobq_buf_add(&line, text.data, text.len);
+		break;
+	case JOBQ_LOG_TEXT:
+		put_local_time(&line);
+		jobq_buf_printf(
+		    &line, " - %s - %s - ", name, level_names[level]);
+		jobq_buf_add(&line, text.data, text.len);
+		break;
+	case JOBQ_LOG_JSON:
+		put_json(&line, level_names[level], name, code, job_id, &text);
+		break;
+	}
+	jobq_buf_putc(&line, '\n');
+	put_line(&line);
+	jobq_buf_release(&raw);
+	jobq_buf_release(&text);
+	jobq_buf_release(&line);
+	errno = saved;
+}
+
+void
+jobq_log(enum jobq_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (!jobq_log_wants(level))
+		return;
+	va_start(args, format);
+	put(level, NULL, NULL, format, args);
+	va_end(args);
+}
+
+void
+jobq_log_code(enum jobq_level level, const char *code, const char *job_id,
+    const char *format, ...)
+{
+	va_list args;
+
+	if (!jobq_log_wants(level))
+		return;
+	va_start(args, format);
+	put(level, code, job_id, format, args);
+	va_end(args);
+}
+
+void
+jobq_log_err(
+    enum jobq_level level, enum jobq_status status, const struct jobq_err *err)
+{
+	jobq_log_code(level, status_codes[status], NULL, "%s", err->text);
+}
