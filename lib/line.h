@@ -25,6 +25,7 @@ struct jobq_reader {
 	bool eof;
 	bool skipping;	   /* inside a line that was too long */
 	bool keep_blank;   /* hand out blank lines too (jobq-lines) */
+	bool any_text;	   /* lines are no JSON: the last needs no end */
 	unsigned long number; /* of the line handed out last, from 1 */
 	size_t start;	   /* of what was not handed out yet, in buf */
 	size_t searched;   /* bytes after start known to have no delimiter */
