@@ -15,17 +15,19 @@
 #define JOBQ_HOME_URL "https://jobq.dev" /* where --help ends */
 
 struct jobq_command {
-	const char *name;	/* jobq-claim */
-	const char *summary;	/* one line, as in the page's NAME */
+	const char *name;    /* jobq-claim */
+	const char *summary; /* one line, as in the page's NAME */
 	/* One or more lines; what stands behind the name in SYNOPSIS. */
 	const char *const *synopsis; /* NULL-terminated */
 	const char *const *examples; /* NULL-terminated, at least two */
 	const struct jobq_opt *options;
-	bool uses_store;    /* adds --store */
-	bool long_running;  /* logs from INFO on unless told otherwise */
+	bool uses_store;       /* adds --store */
+	bool long_running;     /* logs from INFO on unless told otherwise */
+	bool reads_lines;      /* adds --strict, as needs_stdin does */
+	bool stops_at_operand; /* options behind the first are not ours */
 	int least_operands;
-	int most_operands;  /* -1: any number */
-	bool needs_stdin;   /* on a terminal: short help, exit 2 */
+	int most_operands; /* -1: any number */
+	bool needs_stdin;  /* on a terminal: short help, exit 2 */
 
 	/* Filled in by jobq_command_start(): */
 	const char *store_url; /* as given by --store, or NULL */
