@@ -121,6 +121,7 @@ test_bins := $(units:%=$(B)/unit/%) $(tools:%=$(B)/support/%) \
 all: $(bins) $(drivers) $(test_bins) $(B)/share
 
 # Objects depend on the flags they were made with.
+$(B)/flags $(B)/share: | $(filter clean,$(MAKECMDGOALS))
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(LDFLAGS) $(ld)' >$@.new
@@ -164,8 +165,9 @@ $(B)/drivers/%.so: $$(call driver_objects,$$*) $(B)/libjobq.a lib/driver/exports
 	    $(call link,$(export) $(else_$*) -l:libmd.a) || \
 	    { cat $@.err >&2; exit 1; }; rm -f $@.err
 
+# A folder of drivers, be it empty, is what tells a build from a PREFIX.
 $(B)/share:
-	@mkdir -p $(@D) && ln -sfn $(CURDIR)/share $@
+	@mkdir -p $(B)/drivers && ln -sfn $(CURDIR)/share $@
 
 # STATIC=1: each driver's jobq_driver gets the scheme's name, and a table of
 # them all is what store_load.c finds in place of the weak symbol.
@@ -225,9 +227,9 @@ to := $(DESTDIR)$(PREFIX)
 others := $(filter-out jobq,$(commands))
 
 install: all
-	install -d $(to)/bin $(to)/lib/jobq/drivers $(to)/share/jobq
+	install -d $(to)/bin $(to)/lib/jobq $(to)/share/jobq
 	install -m 755 $(bins) $(to)/bin
-	$(if $(drivers),install -m 644 $(drivers) $(to)/lib/jobq/drivers)
+	$(if $(drivers),install -m 644 $(drivers) $(to)/lib/jobq)
 	cd share && tar cf - . | tar xf - --no-same-owner -C $(to)/share/jobq
 	for page in $(pages); do install -D -m 644 $$page \
 		$(to)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
