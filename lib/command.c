@@ -358,14 +358,17 @@ jobq_command_bad_line(struct jobq_command *command, const char *file,
 	return command->strict ? JOBQ_INVALID : JOBQ_OK;
 }
 
-/* Whether all that was written to stdout is out; one that was never open is. */
+/* Whether all that was printed is out; a closed stdout is none if unused. */
 static bool
 close_stdout(void)
 {
-	bool lost = ferror(stdout);
+	bool lost = ferror(stdout) || fflush(stdout);
+	int saved = errno;
+	bool closed = !fclose(stdout) || errno == EBADF;
 
-	errno = 0;
-	return !(fclose(stdout) && errno != EBADF) && !lost;
+	if (lost)
+		errno = saved;
+	return !lost && closed;
 }
 
 int
@@ -379,8 +382,7 @@ jobq_command_end(struct jobq_command *command, enum jobq_status status,
 		jobq_log_err(JOBQ_ERROR, status, err);
 	if (!close_stdout()) {
 		jobq_log_code(JOBQ_ERROR, "io", NULL,
-		    "unable to write standard output: %s",
-		    errno ? strerror(errno) : "an earlier write failed");
+		    "unable to write standard output: %s", strerror(errno));
 		code = EXIT_TEMPORARY;
 	}
 	if (command->bad_lines && code < EXIT_MISUSE)

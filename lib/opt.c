@@ -220,7 +220,7 @@ unknown(const struct jobq_opt *const *tables, const char *name, size_t len,
 	}
 	if (near)
 		return jobq_fail(err, JOBQ_CONFIG,
-		    "unknown option '--%s', did you mean '--%s'?", word, near);
+		    "unknown option '--%s' (did you mean '--%s'?)", word, near);
 	return jobq_fail(
 	    err, JOBQ_CONFIG, "unknown option '--%.*s'", (int)len, name);
 }
