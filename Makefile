@@ -75,7 +75,7 @@ endif
 ifeq ($(V),1)
 say := @:
 else
-say := @printf '  %-8s %s\n'
+say := @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-8s %s\n')
 Q := @
 endif
 hidden := -fvisibility=hidden

@@ -1,5 +1,8 @@
 #include "command_help.h"
 
+#include "json.h"
+#include "store_load.h"
+
 #include <string.h>
 
 #include "banned.h"
@@ -119,4 +122,53 @@ jobq_command_dump(const struct jobq_opt *const *tables, struct jobq_buf *out)
 			jobq_buf_printf(out, "\t%s\n", o->help);
 		}
 	}
+}
+
+static void
+put_driver(struct jobq_buf *out, bool json, const char *scheme)
+{
+	const struct jobq_driver *driver;
+	const char *library;
+
+	if (jobq_driver_load(scheme, &driver, NULL))
+		return;
+	library = driver->library ? driver->library() : NULL;
+	if (!json) {
+		jobq_buf_printf(out, "driver %s%s%s\n", scheme,
+		    library ? ": " : "", library ? library : "");
+		return;
+	}
+	if (out->data[out->len - 1] == '}')
+		jobq_buf_putc(out, ',');
+	jobq_buf_puts(out, "{\"scheme\":");
+	jobq_json_put_string(out, scheme, strlen(scheme));
+	if (library) {
+		jobq_buf_puts(out, ",\"library\":");
+		jobq_json_put_string(out, library, strlen(library));
+	}
+	jobq_buf_putc(out, '}');
+}
+
+void
+jobq_command_version(
+    const struct jobq_command *command, bool json, struct jobq_buf *out)
+{
+	struct jobq_buf names = JOBQ_BUF_INIT;
+
+	const char *format =
+	    json ? "{\"name\":\"%s\",\"version\":\"%s\",\"drivers\":["
+		 : "%s %s\n";
+
+	jobq_buf_printf(out, format, command->name, JOBQ_VERSION);
+	jobq_driver_names(&names);
+	for (char *name = names.data; name && *name;) {
+		size_t len = strcspn(name, " ");
+		char *next = name + len + (name[len] == ' ');
+		name[len] = '\0';
+		put_driver(out, json, name);
+		name = next;
+	}
+	jobq_buf_release(&names);
+	if (json)
+		jobq_buf_puts(out, "]}\n");
 }

@@ -20,7 +20,10 @@ void jobq_command_usage(
 void jobq_command_help(const struct jobq_command *command,
     const struct jobq_opt *const *common, struct jobq_buf *out);
 
-/* Name and version, then a line (or, as JSON, an element) for each driver. */
+/*
+ * Name and version, then a line (or, as JSON, an element) for each driver
+ * found: the only time that drivers are loaded which no URL has named.
+ */
 void jobq_command_version(
     const struct jobq_command *command, bool json, struct jobq_buf *out);
 
