@@ -179,8 +179,8 @@ jobq_json_string(
 			out->len = before;
 			out->data[before] = '\0';
 			return jobq_fail(err, JOBQ_INVALID,
-			    code == 0 ? "\\u0000 in it"
-				      : "half a surrogate pair in it");
+			    code == 0 ? "it holds \\u0000"
+				      : "it holds half a surrogate pair");
 		}
 		jobq_buf_add(out, bytes, utf8_put(code, bytes));
 	}
