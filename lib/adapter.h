@@ -21,13 +21,14 @@ enum jobq_fencing {
 
 struct jobq_adapter {
 	char *name;
-	char *folder;	  /* absolute path */
-	char *driver;	  /* the scheme it is made for */
+	char *folder; /* absolute path */
+	char *driver; /* the scheme it is made for */
 	enum jobq_fencing fencing;
 	bool renews;	  /* false: leases have no seconds */
 	int64_t lease_ms; /* default lease */
 	int64_t version;  /* of the schema; 0: has none */
 	char **verbs;	  /* NULL-terminated names */
+	char **reads;	  /* verbs that write nothing */
 	char **hints;	  /* verbs after which others should look again */
 	char **cannot;	  /* NULL-terminated sentences */
 };
@@ -37,11 +38,12 @@ struct jobq_adapter {
  * "/" or "./". JOBQ_CONFIG says where it was looked for, or what is wrong
  * with its adapter.json.
  */
-enum jobq_status jobq_adapter_open(const char *name,
-    struct jobq_adapter **adapter, struct jobq_err *err);
+enum jobq_status jobq_adapter_open(
+    const char *name, struct jobq_adapter **adapter, struct jobq_err *err);
 void jobq_adapter_free(struct jobq_adapter *adapter);
 
 bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
+bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
 
 /*

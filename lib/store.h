@@ -51,8 +51,8 @@ enum jobq_store_mode {
 struct jobq_store;
 
 /* Called once for each line of an answer; any status but OK ends the call. */
-typedef enum jobq_status jobq_line_fn(void *context, const char *line,
-    size_t len, struct jobq_err *err);
+typedef enum jobq_status jobq_line_fn(
+    void *context, const char *line, size_t len, struct jobq_err *err);
 
 /*
  * The URL to use and where it came from ("--store", "JOBQ_URL", a file, "the
@@ -60,8 +60,8 @@ typedef enum jobq_status jobq_line_fn(void *context, const char *line,
  * either may be NULL. given is --store's value or NULL. JOBQ_CONFIG when a
  * settings file cannot be used.
  */
-enum jobq_status jobq_store_find_url(const char *given, char **url,
-    char **source, struct jobq_err *err);
+enum jobq_status jobq_store_find_url(
+    const char *given, char **url, char **source, struct jobq_err *err);
 
 /*
  * Opens the store at url (found by jobq_store_find_url() when NULL or what

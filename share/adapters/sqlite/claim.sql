@@ -56,6 +56,19 @@ WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq FROM job f
 	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
 ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
 ---
+-- An answer is at most 4 MiB, but never less than one job.
+DELETE FROM take
+WHERE (SELECT sum(j.bytes) FROM take t CROSS JOIN job j ON j.seq = t.job)
+		> 4194304
+	AND job IN (SELECT seq FROM (SELECT j.seq,
+		sum(j.bytes) OVER w AS bytes, row_number() OVER w AS row
+		FROM take t CROSS JOIN job j ON j.seq = t.job
+		WINDOW w AS (ORDER BY j.priority DESC, j.seq
+			ROWS UNBOUNDED PRECEDING))
+		WHERE bytes > 4194304 AND row > 1)
+---
+UPDATE req SET wanted = (SELECT count(*) FROM take) WHERE changes() > 0
+---
 UPDATE job SET stage = 3, epoch = epoch + 1, attempt = attempt + 1,
 	worker = r.worker, lease_ms = r.lease_ms,
 	lease_until = r.now + r.lease_ms, claimed_ms = r.now,

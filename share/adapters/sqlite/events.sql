@@ -30,6 +30,15 @@ SELECT e.seq, e.job FROM asked a CROSS JOIN event e
 WHERE json_type(?1, '$.ids') IS NULL AND a.flow IS NULL AND e.seq > a.after
 ORDER BY e.seq LIMIT (SELECT wanted FROM asked)
 ---
+-- A page is at most 4 MiB, but never less than one line.
+DELETE FROM page WHERE i IN (SELECT i FROM (SELECT p.i,
+	sum(length(e.line)) OVER w AS bytes, row_number() OVER w AS row
+	FROM page p CROSS JOIN event e ON e.seq = p.i
+	WINDOW w AS (ORDER BY p.i ROWS UNBOUNDED PRECEDING))
+	WHERE bytes > 4194304 AND row > 1)
+---
+UPDATE asked SET wanted = (SELECT count(*) FROM page) WHERE changes() > 0
+---
 SELECT e.line || ',"seq":' || e.seq || '}'
 FROM page p CROSS JOIN event e ON e.seq = p.i
 ORDER BY p.i

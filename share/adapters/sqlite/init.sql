@@ -18,6 +18,7 @@ CREATE TABLE job (
 	max_attempts INTEGER NOT NULL,
 	run_ms INTEGER NOT NULL,
 	pushed_ms INTEGER NOT NULL,
+	bytes INTEGER NOT NULL,	-- of the text in body
 	expires_ms INTEGER,
 	key TEXT,
 	flow TEXT,

@@ -124,6 +124,15 @@ WHERE a.by = 'all' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
 		OR (j.stage < 2 AND j.run_ms <= a.now - a.stuck_ms))
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
+-- A page is at most 4 MiB, but never less than one line.
+DELETE FROM page WHERE i IN (SELECT i FROM (SELECT p.i,
+	sum(j.bytes) OVER w AS bytes, row_number() OVER w AS row
+	FROM page p CROSS JOIN job j ON j.seq = p.job
+	WINDOW w AS (ORDER BY p.i ROWS UNBOUNDED PRECEDING))
+	WHERE bytes > 4194304 AND row > 1)
+---
+UPDATE asked SET wanted = (SELECT count(*) FROM page) WHERE changes() > 0
+---
 SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
 	|| '","state":"' || CASE j.stage WHEN 0 THEN 'blocked'

@@ -18,14 +18,14 @@ INSERT OR IGNORE INTO queue (name) SELECT DISTINCT queue FROM pushed
 -- A job whose id is there, or whose key an unfinished one has, changes
 -- nothing: the unique indexes decide, also within the batch.
 INSERT OR IGNORE INTO job (id, queue, name, stage, priority, attempt,
-	max_attempts, run_ms, pushed_ms, expires_ms, key, flow)
+	max_attempts, run_ms, pushed_ms, bytes, expires_ms, key, flow)
 SELECT p.id, p.queue, p.name,
 	CASE WHEN EXISTS (SELECT 1 FROM json_each(p.needs) n
 			WHERE NOT EXISTS (SELECT 1 FROM job d
 				WHERE d.id = n.value AND d.stage = 4)) THEN 0
 		ELSE 1 + (coalesce(p.run_ms, 0) <= r.now) END,
 	p.priority, 0, p.max_attempts, coalesce(p.run_ms, r.now), r.now,
-	p.expires_ms, p.key, p.flow
+	length(CAST(p.line AS BLOB)), p.expires_ms, p.key, p.flow
 FROM pushed p, req r ORDER BY p.i
 ---
 -- What is new has no text yet.

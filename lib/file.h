@@ -1,0 +1,19 @@
+/*
+ * Small files read whole: settings, adapters' texts.
+ */
+#ifndef JOBQ_FILE_H
+#define JOBQ_FILE_H
+
+#include "buf.h"
+#include "status.h"
+
+#include <stddef.h>
+
+/*
+ * Adds the file's bytes to out. JOBQ_EMPTY when there is no such file,
+ * JOBQ_CONFIG when it is longer than max_bytes or cannot be read.
+ */
+enum jobq_status jobq_file_read(const char *path, size_t max_bytes,
+    struct jobq_buf *out, struct jobq_err *err);
+
+#endif
