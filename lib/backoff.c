@@ -1,0 +1,38 @@
+#include "backoff.h"
+
+#include <sys/random.h>
+
+#include "banned.h"
+
+/* A number from -10 to 10 percent of ms; the middle when none can be had. */
+static int64_t
+spread(int64_t ms)
+{
+	uint32_t number;
+	int64_t width = ms / 5;
+
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) !=
+	    (ssize_t)sizeof(number))
+		return 0;
+	return number % (width + 1) - width / 2;
+}
+
+int64_t
+jobq_backoff_fail(struct jobq_backoff *backoff)
+{
+	int64_t wait_ms = backoff->next_ms;
+
+	if (wait_ms == 0)
+		wait_ms = backoff->first_ms;
+	if (wait_ms > backoff->most_ms)
+		wait_ms = backoff->most_ms;
+	backoff->next_ms =
+	    wait_ms <= backoff->most_ms / 2 ? wait_ms * 2 : backoff->most_ms;
+	return wait_ms + spread(wait_ms);
+}
+
+void
+jobq_backoff_reset(struct jobq_backoff *backoff)
+{
+	backoff->next_ms = 0;
+}
