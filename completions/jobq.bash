@@ -1,0 +1,57 @@
+# Completions of jobq for bash, written by completions/generate.
+
+_jobq_verbs='lines help'
+
+_jobq_options() {
+	case $1 in
+	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-lines) echo '--null -0 --as --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	esac
+}
+
+# What an option's value can be, where that is a list of words.
+_jobq_values() {
+	case $1:$2 in
+	jobq:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq:--log-format) echo 'plain text json' ;;
+	jobq:--color) echo 'auto always never' ;;
+	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-lines:--log-format) echo 'plain text json' ;;
+	jobq-lines:--color) echo 'auto always never' ;;
+	esac
+}
+
+_jobq() {
+	local command=${COMP_WORDS[0]##*/} first=1 i words=
+	local now=${COMP_WORDS[COMP_CWORD]}
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
+
+	COMPREPLY=()
+	if [[ $command == jobq ]]; then
+		if ((COMP_CWORD == 1)) && [[ $now != -* ]]; then
+			words=$_jobq_verbs
+		elif ((COMP_CWORD == 2)) && [[ $before == help ]]; then
+			words=$_jobq_verbs
+		elif [[ ${COMP_WORDS[1]} != -* ]]; then
+			command=jobq-${COMP_WORDS[1]}
+			first=2
+		fi
+	fi
+	for ((i = first; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} != -- ]] || return
+	done
+	# "--color=au" comes as three words.
+	if [[ $now == = ]]; then
+		now=
+	elif [[ $before == = ]] && ((COMP_CWORD > first)); then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	[[ -n $words ]] || words=$(_jobq_values "$command" "$before")
+	if [[ -z $words && $now == -* ]]; then
+		words=$(_jobq_options "$command")
+	fi
+	[[ -n $words ]] || return
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
+}
+
+complete -o default -F _jobq jobq jobq-lines
