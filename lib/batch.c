@@ -1,0 +1,267 @@
+#include "batch.h"
+
+#include "id.h"
+#include "mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banned.h"
+
+#define ERROR_BYTES 1000 /* of an error's text, kept beside the job */
+
+void
+jobq_batch_init(struct jobq_batch *batch, const char *member)
+{
+	*batch = (struct jobq_batch){ .member = member };
+}
+
+void
+jobq_batch_release(struct jobq_batch *batch)
+{
+	jobq_buf_release(&batch->text);
+	jobq_buf_release(&batch->request);
+	jobq_buf_release(&batch->scratch);
+	free(batch->entry);
+	batch->entry = NULL;
+	batch->count = batch->cap = 0;
+}
+
+void
+jobq_batch_clear(struct jobq_batch *batch)
+{
+	/* A rare large batch does not stay in memory for good. */
+	if (batch->text.cap > JOBQ_PAGE_BYTES / 4) {
+		jobq_buf_release(&batch->text);
+		jobq_buf_release(&batch->request);
+		jobq_buf_release(&batch->scratch);
+	}
+	jobq_buf_clear(&batch->text);
+	batch->count = 0;
+}
+
+bool
+jobq_batch_full(const struct jobq_batch *batch)
+{
+	return batch->count >= JOBQ_PAGE_LINES ||
+	       batch->text.len >= JOBQ_PAGE_BYTES;
+}
+
+static void
+add_entry(
+    struct jobq_batch *batch, unsigned long number, enum jobq_event_kind kind)
+{
+	batch->entry = jobq_grow(
+	    batch->entry, batch->count, &batch->cap, sizeof *batch->entry);
+	if (batch->count > 0)
+		jobq_buf_putc(&batch->text, ',');
+	batch->entry[batch->count++] = (struct jobq_entry){
+		.begin = batch->text.len,
+		.number = number,
+		.kind = kind,
+	};
+}
+
+static void
+put_text(struct jobq_buf *out, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	jobq_buf_puts(out, name);
+	jobq_json_put_string(out, value, strlen(value));
+}
+
+static void
+put_int(struct jobq_buf *out, const char *name, int64_t value)
+{
+	if (value == JOBQ_ABSENT)
+		return;
+	jobq_buf_puts(out, name);
+	jobq_buf_int(out, value);
+}
+
+/*
+ * The job's line as the store keeps it: complete, without closing brace. The
+ * store's own members are left out, and so are those that are filled in
+ * here (a null counts as absent, and would stand there twice).
+ */
+static void
+keep_job(struct jobq_buf *out, struct jobq_buf *scratch,
+    const struct jobq_job *job, const char *id)
+{
+	const char *drop[16] = { "state", "attempt", "run_at", "lease", "held",
+		"ended", "rescues", "why", "pushed_at" };
+	size_t count = 9;
+
+	if (job->id == NULL)
+		drop[count++] = "id";
+	if (job->queue == NULL)
+		drop[count++] = "queue";
+	if (job->name == NULL)
+		drop[count++] = "name";
+	if (job->priority == JOBQ_ABSENT)
+		drop[count++] = "priority";
+	if (job->max_attempts == JOBQ_ABSENT)
+		drop[count++] = "max_attempts";
+	jobq_buf_clear(out);
+	jobq_buf_clear(scratch);
+	if (job->id != NULL) {
+		jobq_line_strip(&job->members, drop, out);
+	} else {
+		jobq_buf_printf(out, "{\"id\":\"%s\"", id);
+		if (jobq_line_strip(&job->members, drop, scratch)) {
+			jobq_buf_putc(out, ',');
+			jobq_buf_add(out, scratch->data + 1, scratch->len - 1);
+		}
+	}
+	if (job->queue == NULL)
+		jobq_buf_puts(out, ",\"queue\":\"default\"");
+	if (job->name == NULL)
+		jobq_buf_puts(out, ",\"name\":\"default\"");
+	if (job->priority == JOBQ_ABSENT)
+		jobq_buf_puts(out, ",\"priority\":0");
+	if (job->max_attempts == JOBQ_ABSENT)
+		jobq_buf_puts(out, ",\"max_attempts\":5");
+}
+
+void
+jobq_batch_job(
+    struct jobq_batch *batch, const struct jobq_job *job, unsigned long number)
+{
+	struct jobq_buf *out = &batch->text;
+	char made[JOBQ_UUID_SIZE];
+	const char *id = job->id;
+
+	if (id == NULL) {
+		jobq_uuid7(made);
+		id = made;
+	}
+	add_entry(batch, number, JOBQ_EVENT_OTHER);
+	put_text(out, "{\"id\":", id);
+	put_text(out, ",\"queue\":", job->queue ? job->queue : "default");
+	put_text(out, ",\"name\":", job->name ? job->name : "default");
+	put_int(out,
+	    ",\"priority\":", job->priority == JOBQ_ABSENT ? 0 : job->priority);
+	put_int(out, ",\"max_attempts\":",
+	    job->max_attempts == JOBQ_ABSENT ? 5 : job->max_attempts);
+	put_int(out, ",\"run_at_ms\":", job->run_at_ms);
+	put_int(out, ",\"expires_at_ms\":", job->expires_at_ms);
+	put_text(out, ",\"key\":", job->key);
+	put_text(out, ",\"flow\":", job->flow);
+	if (job->needs.len > 2) {
+		jobq_buf_puts(out, ",\"needs\":");
+		jobq_buf_add(out, job->needs.at, job->needs.len);
+	}
+	keep_job(&batch->scratch, &batch->request, job, id);
+	jobq_buf_puts(out, ",\"line\":");
+	jobq_json_put_string(out, batch->scratch.data, batch->scratch.len);
+	jobq_buf_putc(out, '}');
+}
+
+static void
+put_error(struct jobq_buf *out, struct jobq_buf *scratch,
+    const struct jobq_event *event)
+{
+	const struct jobq_span *error =
+	    jobq_object_get(&event->members, "error");
+
+	if (error == NULL)
+		return;
+	jobq_buf_clear(scratch);
+	if (jobq_json_string(*error, scratch, NULL) != JOBQ_OK)
+		return;
+	if (scratch->len > ERROR_BYTES)
+		scratch->len = jobq_utf8_valid(scratch->data, ERROR_BYTES);
+	jobq_buf_puts(out, ",\"error\":");
+	jobq_json_put_string(
+	    out, scratch->len == 0 ? "" : scratch->data, scratch->len);
+}
+
+void
+jobq_batch_event(struct jobq_batch *batch, const struct jobq_event *event,
+    unsigned long number)
+{
+	static const char *const answered[] = { "settled", "lost", "seq",
+		"state", "run_at", NULL };
+	static const char *const answered_alive[] = { "lost", "started", NULL };
+	struct jobq_buf *out = &batch->text;
+	bool alive = event->kind == JOBQ_EVENT_ALIVE;
+	const struct jobq_span *waiting;
+
+	add_entry(batch, number, event->kind);
+	put_text(out, "{\"event\":", event->event);
+	put_text(out, ",\"id\":", event->id);
+	put_int(out, ",\"epoch\":", event->epoch);
+	put_text(out, ",\"worker\":", event->worker);
+	put_int(out, ",\"n\":", event->n);
+	put_text(out, ",\"reason\":", event->reason);
+	if (event->retry >= 0)
+		jobq_buf_puts(
+		    out, event->retry ? ",\"retry\":true" : ",\"retry\":false");
+	put_int(out, ",\"retry_after_ms\":", event->retry_after_ms);
+	if (event->kind == JOBQ_EVENT_FAILED)
+		put_error(out, &batch->scratch, event);
+	if (alive) {
+		waiting = jobq_object_get(&event->members, "waiting");
+		jobq_buf_puts(out, ",\"jobs\":");
+		jobq_buf_add(out, event->jobs.at, event->jobs.len);
+		if (waiting != NULL && jobq_span_is(*waiting, "true"))
+			jobq_buf_puts(out, ",\"waiting\":true");
+	}
+	jobq_buf_clear(&batch->scratch);
+	jobq_line_strip(&event->members, alive ? answered_alive : answered,
+	    &batch->scratch);
+	jobq_buf_puts(out, ",\"line\":");
+	jobq_json_put_string(out, batch->scratch.data, batch->scratch.len);
+	jobq_buf_putc(out, '}');
+}
+
+void
+jobq_batch_own_event(struct jobq_batch *batch, const char *line, size_t len)
+{
+	struct jobq_event event = { 0 };
+	struct jobq_err err;
+
+	if (jobq_object_scan(&event.members, line, len, &err) != JOBQ_OK ||
+	    jobq_event_read(&event, line, len, &err) != JOBQ_OK)
+		JOBQ_BUG(err.text);
+	jobq_batch_event(batch, &event, 0);
+	jobq_event_release(&event);
+}
+
+static enum jobq_status
+send_text(struct jobq_batch *batch, size_t begin, size_t end,
+    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
+    jobq_line_fn *line, void *context, struct jobq_err *err)
+{
+	jobq_buf_clear(&batch->request);
+	jobq_buf_printf(&batch->request, "{\"%s\":[", batch->member);
+	if (end > begin)
+		jobq_buf_add(
+		    &batch->request, batch->text.data + begin, end - begin);
+	jobq_buf_puts(&batch->request, "]}");
+	return jobq_store_call(
+	    store, verb, &batch->request, deadline_ms, line, context, err);
+}
+
+enum jobq_status
+jobq_batch_send(struct jobq_batch *batch, struct jobq_store *store,
+    enum jobq_verb verb, int64_t deadline_ms, jobq_line_fn *line, void *context,
+    struct jobq_err *err)
+{
+	return send_text(batch, 0, batch->text.len, store, verb, deadline_ms,
+	    line, context, err);
+}
+
+enum jobq_status
+jobq_batch_send_one(struct jobq_batch *batch, size_t i,
+    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
+    jobq_line_fn *line, void *context, struct jobq_err *err)
+{
+	size_t end = i + 1 < batch->count ? batch->entry[i + 1].begin - 1
+					  : batch->text.len;
+
+	return send_text(batch, batch->entry[i].begin, end, store, verb,
+	    deadline_ms, line, context, err);
+}

@@ -1,0 +1,73 @@
+/*
+ * Lines on their way into a store, gathered into one request: at most
+ * JOBQ_PAGE_LINES of them or JOBQ_PAGE_BYTES. Each entry remembers what it
+ * was made from, so that an answer, which comes in the same order, finds its
+ * line, and a batch the store refuses can be sent again entry by entry.
+ */
+#ifndef JOBQ_BATCH_H
+#define JOBQ_BATCH_H
+
+#include "buf.h"
+#include "event.h"
+#include "job.h"
+#include "status.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct jobq_entry {
+	size_t begin;	      /* in text */
+	unsigned long number; /* of the line of input */
+	enum jobq_event_kind kind;
+};
+
+struct jobq_batch {
+	const char *member; /* "jobs" or "events" */
+	struct jobq_buf text;
+	struct jobq_entry *entry;
+	size_t count;
+	size_t cap;
+	struct jobq_buf request;
+	struct jobq_buf scratch;
+};
+
+void jobq_batch_init(struct jobq_batch *batch, const char *member);
+void jobq_batch_release(struct jobq_batch *batch);
+void jobq_batch_clear(struct jobq_batch *batch);
+
+/* Whether the next line must wait until this batch has been sent. */
+bool jobq_batch_full(const struct jobq_batch *batch);
+
+/*
+ * Adds a job for the verb push: what the line leaves open is filled in (an
+ * id of version 7, queue, name, priority, max_attempts), the members that
+ * are the store's (state, attempt, lease, held and their like) are left out,
+ * every other byte stays.
+ */
+void jobq_batch_job(
+    struct jobq_batch *batch, const struct jobq_job *job, unsigned long number);
+
+/* Adds an event for the verb settle. */
+void jobq_batch_event(struct jobq_batch *batch, const struct jobq_event *event,
+    unsigned long number);
+
+/*
+ * Adds an event that the caller has written itself, whole and valid, with
+ * its closing brace: jobq-claim's own.
+ */
+void jobq_batch_own_event(
+    struct jobq_batch *batch, const char *line, size_t len);
+
+/* Sends all entries as one request; the batch stays as it is. */
+enum jobq_status jobq_batch_send(struct jobq_batch *batch,
+    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
+    jobq_line_fn *line, void *context, struct jobq_err *err);
+
+/* Sends only entry i. */
+enum jobq_status jobq_batch_send_one(struct jobq_batch *batch, size_t i,
+    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
+    jobq_line_fn *line, void *context, struct jobq_err *err);
+
+#endif
