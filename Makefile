@@ -128,6 +128,7 @@ $(B)/flags: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(B)/lib/driver/%.o: hidden :=
+$(B)/tests/%.o: ours += -Itests/support
 $(B)/%.o: %.c $(B)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
