@@ -126,18 +126,23 @@ store_environment(struct exec_store *store, struct jobq_url *url,
 	return JOBQ_OK;
 }
 
+/*
+ * The codes of sysexits.h, and 1 for a negative answer. Interpreters exit
+ * with 1 or 2 when a program of theirs dies, and say why; that must never
+ * pass for an answer, so 1 is one only in silence.
+ */
 static enum jobq_status
-status_of_exit(int code)
+status_of_exit(int code, const char *word)
 {
 	switch (code) {
 	case 0:
 		return JOBQ_OK;
 	case 1:
-		return JOBQ_EMPTY;
-	case 2:
-		return JOBQ_INVALID;
+		return word == NULL ? JOBQ_EMPTY : JOBQ_IO;
 	case 64:
 		return JOBQ_CONFIG;
+	case 65:
+		return JOBQ_INVALID;
 	case 69:
 		return JOBQ_UNSUPPORTED;
 	case 75:
@@ -171,7 +176,7 @@ call_verdict(struct jobq_exec_process *call, struct jobq_err *err)
 		return jobq_fail(err, JOBQ_IO,
 		    "'%s %s' was killed by signal %d", call->program,
 		    call->argument, WTERMSIG(call->code));
-	status = status_of_exit(WEXITSTATUS(call->code));
+	status = status_of_exit(WEXITSTATUS(call->code), word);
 	if (status == JOBQ_OK)
 		return JOBQ_OK;
 	if (word != NULL)
