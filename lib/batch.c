@@ -230,38 +230,54 @@ jobq_batch_own_event(struct jobq_batch *batch, const char *line, size_t len)
 	jobq_event_release(&event);
 }
 
-static enum jobq_status
-send_text(struct jobq_batch *batch, size_t begin, size_t end,
-    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
-    jobq_line_fn *line, void *context, struct jobq_err *err)
+struct jobq_span
+jobq_batch_text(const struct jobq_batch *batch, const struct jobq_entry *entry)
+{
+	size_t i = (size_t)(entry - batch->entry);
+	size_t end =
+	    i + 1 < batch->count ? entry[1].begin - 1 : batch->text.len;
+
+	return (struct jobq_span){ batch->text.data + entry->begin,
+		end - entry->begin };
+}
+
+static void
+make_request(struct jobq_batch *batch, struct jobq_span entries)
 {
 	jobq_buf_clear(&batch->request);
 	jobq_buf_printf(&batch->request, "{\"%s\":[", batch->member);
-	if (end > begin)
-		jobq_buf_add(
-		    &batch->request, batch->text.data + begin, end - begin);
+	jobq_buf_add(&batch->request, entries.at, entries.len);
 	jobq_buf_puts(&batch->request, "]}");
-	return jobq_store_call(
-	    store, verb, &batch->request, deadline_ms, line, context, err);
 }
 
 enum jobq_status
 jobq_batch_send(struct jobq_batch *batch, struct jobq_store *store,
-    enum jobq_verb verb, int64_t deadline_ms, jobq_line_fn *line, void *context,
-    struct jobq_err *err)
+    enum jobq_verb verb, int64_t deadline_ms, jobq_line_fn *line,
+    enum jobq_status (*refused)(
+	void *, const struct jobq_entry *, const struct jobq_err *),
+    void *context, struct jobq_err *err)
 {
-	return send_text(batch, 0, batch->text.len, store, verb, deadline_ms,
-	    line, context, err);
-}
+	struct jobq_err why;
+	enum jobq_status status;
 
-enum jobq_status
-jobq_batch_send_one(struct jobq_batch *batch, size_t i,
-    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
-    jobq_line_fn *line, void *context, struct jobq_err *err)
-{
-	size_t end = i + 1 < batch->count ? batch->entry[i + 1].begin - 1
-					  : batch->text.len;
-
-	return send_text(batch, batch->entry[i].begin, end, store, verb,
-	    deadline_ms, line, context, err);
+	make_request(
+	    batch, (struct jobq_span){ batch->text.data, batch->text.len });
+	status = jobq_store_call(
+	    store, verb, &batch->request, deadline_ms, line, context, &why);
+	if (status != JOBQ_INVALID) {
+		if (status != JOBQ_OK)
+			*err = why;
+		return status;
+	}
+	status = JOBQ_OK;
+	for (size_t i = 0; i < batch->count && status == JOBQ_OK; i++) {
+		make_request(batch, jobq_batch_text(batch, &batch->entry[i]));
+		status = jobq_store_call(store, verb, &batch->request,
+		    deadline_ms, line, context, &why);
+		if (status == JOBQ_INVALID)
+			status = refused(context, &batch->entry[i], &why);
+		else if (status != JOBQ_OK)
+			*err = why;
+	}
+	return status;
 }

@@ -60,14 +60,20 @@ void jobq_batch_event(struct jobq_batch *batch, const struct jobq_event *event,
 void jobq_batch_own_event(
     struct jobq_batch *batch, const char *line, size_t len);
 
-/* Sends all entries as one request; the batch stays as it is. */
+/*
+ * Sends all entries as one request; when the store refuses it as INVALID,
+ * each by itself, and those that are guilty go to refused(), whose answer
+ * ends the sending unless it is JOBQ_OK. The batch stays as it is.
+ */
 enum jobq_status jobq_batch_send(struct jobq_batch *batch,
     struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
-    jobq_line_fn *line, void *context, struct jobq_err *err);
+    jobq_line_fn *line,
+    enum jobq_status (*refused)(void *context, const struct jobq_entry *entry,
+	const struct jobq_err *why),
+    void *context, struct jobq_err *err);
 
-/* Sends only entry i. */
-enum jobq_status jobq_batch_send_one(struct jobq_batch *batch, size_t i,
-    struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,
-    jobq_line_fn *line, void *context, struct jobq_err *err);
+/* The text of an entry as it stands in the request: a JSON object. */
+struct jobq_span jobq_batch_text(
+    const struct jobq_batch *batch, const struct jobq_entry *entry);
 
 #endif

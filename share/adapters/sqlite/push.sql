@@ -10,8 +10,10 @@ FROM json_each(?1, '$.jobs') p
 ---
 DELETE FROM req
 ---
-INSERT INTO req (now)
-SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+-- wanted: what has a greater seq is new.
+INSERT INTO req (now, wanted)
+SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
+	coalesce((SELECT max(seq) FROM job), 0)
 ---
 INSERT OR IGNORE INTO queue (name) SELECT DISTINCT queue FROM pushed
 ---
@@ -28,18 +30,16 @@ SELECT p.id, p.queue, p.name,
 	length(CAST(p.line AS BLOB)), p.expires_ms, p.key, p.flow
 FROM pushed p, req r ORDER BY p.i
 ---
--- What is new has no text yet.
-UPDATE pushed SET job = j.seq FROM job j
-WHERE j.id = pushed.id AND NOT EXISTS (SELECT 1 FROM body
-	WHERE body.job = j.seq)
-	AND NOT EXISTS (SELECT 1 FROM pushed p
-		WHERE p.id = pushed.id AND p.i < pushed.i)
+UPDATE pushed SET job = j.seq FROM job j WHERE j.id = pushed.id
 ---
-INSERT INTO body SELECT job, line FROM pushed WHERE job IS NOT NULL ORDER BY i
+-- Of two lines with one new id the first counts.
+INSERT OR IGNORE INTO body
+SELECT p.job, p.line FROM pushed p, req r WHERE p.job > r.wanted ORDER BY p.i
 ---
 INSERT OR IGNORE INTO need
-SELECT n.value, p.job FROM pushed p, json_each(p.needs) n
-WHERE p.job IS NOT NULL AND p.needs IS NOT NULL
+SELECT n.value, p.job FROM pushed p, req r, json_each(p.needs) n
+WHERE p.needs IS NOT NULL AND p.job > r.wanted
+	AND p.i = (SELECT min(f.i) FROM pushed f WHERE f.id = p.id)
 	AND NOT EXISTS (SELECT 1 FROM job d
 		WHERE d.id = n.value AND d.stage = 4)
 ---
@@ -50,7 +50,6 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 		WHEN 3 THEN 'running' WHEN 4 THEN 'completed'
 		WHEN 5 THEN 'cancelled' ELSE 'failed' END || '"}'
 FROM pushed p CROSS JOIN job j ON j.seq = coalesce(p.job,
-	(SELECT seq FROM job WHERE id = p.id),
 	(SELECT seq FROM job WHERE queue = p.queue AND key = p.key
 		AND key IS NOT NULL AND stage < 4))
 	CROSS JOIN body b ON b.job = j.seq
