@@ -16,18 +16,18 @@
 
 /* In the order of a pipeline, and as a table that a mistyped name is near. */
 static const struct jobq_opt commands[] = {
-	{ .name = "lines", .help = "makes a job of every line of text" },
-	{ .name = "push", .help = "puts jobs into the store" },
-	{ .name = "poll", .help = "shows the jobs that can start now" },
-	{ .name = "claim", .help = "takes jobs, so that nobody else does" },
-	{ .name = "run", .help = "runs a command for every job" },
-	{ .name = "report", .help = "tells the store what came of them" },
-	{ .name = "list", .help = "shows jobs, or all about one" },
-	{ .name = "watch", .help = "follows what happens to jobs" },
-	{ .name = "cancel", .help = "calls jobs off" },
-	{ .name = "retry", .help = "lets jobs that ended run again" },
-	{ .name = "admin", .help = "makes, tends, pauses a store" },
-	{ .name = "doctor", .help = "checks a store and the settings" },
+	{ .name = "lines", .help = "turn lines of text into job lines" },
+	{ .name = "push", .help = "put jobs into the store" },
+	{ .name = "poll", .help = "show the jobs that can start now" },
+	{ .name = "claim", .help = "take jobs, so that nobody else does" },
+	{ .name = "run", .help = "run a command for every job" },
+	{ .name = "report", .help = "tell the store what came of the jobs" },
+	{ .name = "list", .help = "show jobs, or all about one" },
+	{ .name = "watch", .help = "follow what happens to jobs" },
+	{ .name = "cancel", .help = "call jobs off" },
+	{ .name = "retry", .help = "let jobs that have ended run again" },
+	{ .name = "admin", .help = "make, tend and pause a store" },
+	{ .name = "doctor", .help = "check a store and the settings" },
 	JOBQ_OPT_END,
 };
 

@@ -26,7 +26,8 @@
 static struct {
 	bool help, version, json, dump, quiet, strict, no_input;
 	int verbose;
-	const char *level, *format, *file, *name, *color, *store;
+	const char *level, *format, *file, *name, *color;
+	struct jobq_list stores; /* the last counts; all may hold secrets */
 	uint64_t rotate_bytes;
 	int64_t keep;
 } given = { .rotate_bytes = 10u << 20, .keep = 5 };
@@ -34,8 +35,8 @@ static struct {
 static const struct jobq_opt store_options[] = {
 	{ .name = "store",
 	    .letter = 'S',
-	    .type = JOBQ_OPT_STRING,
-	    .to = &given.store,
+	    .type = JOBQ_OPT_LIST,
+	    .to = &given.stores,
 	    .arg = "URL",
 	    .help = "the store, if not the one of JOBQ_URL" },
 	JOBQ_OPT_END,
@@ -244,28 +245,41 @@ open_log(const struct jobq_command *command, struct jobq_err *err)
 	return status ? status : jobq_log_open(&log, err);
 }
 
+static bool
+has_secret(const char *url)
+{
+	struct jobq_buf shown = JOBQ_BUF_INIT;
+
+	jobq_url_redact(url, &shown);
+	bool differs = !shown.data || strcmp(shown.data, url) != 0;
+	jobq_buf_release(&shown);
+	return differs;
+}
+
 /*
- * Keeps the URL of --store and, when it holds a password, wipes it from the
- * arguments that every user of the machine can list.
+ * Keeps the URL of --store, and wipes passwords from the arguments, which
+ * every user of the machine can list.
  */
 static void
 take_store(struct jobq_command *command)
 {
 	static char *kept;
-	struct jobq_buf shown = JOBQ_BUF_INIT;
+	bool wiped = false;
 
-	if (!given.store)
-		return;
-	kept = jobq_xstrdup(given.store);
+	for (size_t i = 0; i < given.stores.count; i++) {
+		const char *url = given.stores.item[i];
+		free(kept);
+		kept = jobq_xstrdup(url);
+		if (!has_secret(url))
+			continue;
+		memset((char *)(uintptr_t)url, '*', strlen(url));
+		wiped = true;
+	}
 	command->store_url = kept;
-	jobq_url_redact(kept, &shown);
-	if (!shown.data || strcmp(shown.data, kept) != 0) {
-		memset((char *)(uintptr_t)given.store, '*', strlen(kept));
+	if (wiped)
 		jobq_log(JOBQ_WARNING,
 		    "a password on the command line can be read by others; "
 		    "give the URL in JOBQ_URL or in a settings file");
-	}
-	jobq_buf_release(&shown);
 }
 
 static void

@@ -113,6 +113,12 @@ same() {
 	return 1
 }
 
+# not COMMAND...: fails when it succeeds. A bare "! command" in the middle of a
+# test could not fail.
+not() {
+	! "$@"
+}
+
 # has TEXT WORD...: fails and shows the text when a word is not in it.
 has() {
 	local text=$1 word
@@ -120,6 +126,17 @@ has() {
 	for word; do
 		[[ $text == *"$word"* ]] && continue
 		printf 'not found: %s\nin: %s\n' "$word" "$text"
+		return 1
+	done
+}
+
+# lacks TEXT WORD...: fails and shows the text when a word is in it.
+lacks() {
+	local text=$1 word
+	shift
+	for word; do
+		[[ $text != *"$word"* ]] && continue
+		printf 'found: %s\nin: %s\n' "$word" "$text"
 		return 1
 	done
 }
