@@ -123,9 +123,9 @@ all: $(bins) $(drivers) $(test_bins) $(B)/share
 # Objects depend on the flags they were made with.
 $(B)/flags $(B)/share: | $(filter clean,$(MAKECMDGOALS))
 $(B)/flags: FORCE
-	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(LDFLAGS) $(ld)' >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@mkdir -p $(@D); new=$@.$$$$; \
+	echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(LDFLAGS) $(ld)' >$$new; \
+	cmp -s $$new $@ && rm $$new || mv $$new $@
 
 $(B)/lib/driver/%.o: hidden :=
 $(B)/tests/%.o: ours += -Itests/support
@@ -197,27 +197,16 @@ endif
 # --- tests -------------------------------------------------------------------
 
 export JOBQ_BUILD := $(abspath $(B))
-check: all
-	@tests/run $(if $(T),'$(T)')
-
-check-full: all
-	@tests/run --full $(if $(T),'$(T)')
-
-bench: all
-	@tests/bench/run
-
-demo: all
-	@share/demo/run
-
-lint:
-	@.ci/lint
+check: all; @tests/run $(if $(T),'$(T)')
+check-full: all; @tests/run --full $(if $(T),'$(T)')
+bench: all; @tests/bench/run
+demo: all; @share/demo/run
+lint: ; @.ci/lint
+fuzz: ; @tests/fuzz/run
 
 coverage:
 	@$(MAKE) --no-print-directory COVERAGE=1 CFLAGS='-O0 -g' check
 	@.ci/coverage build/coverage
-
-fuzz:
-	@tests/fuzz/run
 
 completions: $(bins)
 	@completions/generate $(B)/bin completions
@@ -231,7 +220,8 @@ install: all
 	install -d $(to)/bin $(to)/lib/jobq $(to)/share/jobq
 	install -m 755 $(bins) $(to)/bin
 	$(if $(drivers),install -m 644 $(drivers) $(to)/lib/jobq)
-	cd share && tar cf - . | tar xf - --no-same-owner -C $(to)/share/jobq
+	tar cf - -C share --mode=u=rwX,go=rX . | \
+		tar xpf - --no-same-owner -C $(to)/share/jobq
 	for page in $(pages); do install -D -m 644 $$page \
 		$(to)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	.ci/place-completions install $(to)/share jobq $(others)
