@@ -64,6 +64,19 @@ jobq_unit_text(const char *file, int line, const char *what, const char *at,
 		    (int)len, at, wanted);
 }
 
+int
+jobq_unit_wait(int pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			jobq_unit_fail(
+			    __FILE__, __LINE__, "waitpid: %s", strerror(errno));
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 static int
 remove_one(
     const char *path, const struct stat *info, int type, struct FTW *walk)
@@ -98,7 +111,7 @@ run_unit(const struct jobq_unit *unit, char *why, size_t size)
 {
 	const char *base = getenv("TMPDIR");
 	char directory[4096];
-	int status;
+	int outcome;
 	pid_t pid;
 
 	snprintf(directory, sizeof(directory), "%s/jobq-unit.XXXXXX",
@@ -111,18 +124,14 @@ run_unit(const struct jobq_unit *unit, char *why, size_t size)
 		die("fork");
 	if (pid == 0)
 		run_child(unit, directory);
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			die("waitpid");
-	}
+	outcome = jobq_unit_wait(pid);
 	kill(-pid, SIGKILL);
 	nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	if (WIFSIGNALED(status))
-		snprintf(
-		    why, size, "killed by %s", strsignal(WTERMSIG(status)));
+	if (outcome < 0)
+		snprintf(why, size, "killed by %s", strsignal(-outcome));
 	else
-		snprintf(why, size, "exit %d", WEXITSTATUS(status));
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		snprintf(why, size, "exit %d", outcome);
+	return outcome == 0;
 }
 
 static bool

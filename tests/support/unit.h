@@ -43,6 +43,9 @@ void jobq_unit_int(const char *file, int line, const char *what, intmax_t got,
 void jobq_unit_text(const char *file, int line, const char *what,
     const char *at, size_t len, const char *wanted);
 
+/* Waits for a child: its exit code, or minus the signal that ended it. */
+int jobq_unit_wait(int pid);
+
 #define check(condition)       \
 	((condition) ? (void)0 \
 		     : jobq_unit_fail(__FILE__, __LINE__, "%s", #condition))

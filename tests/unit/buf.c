@@ -3,7 +3,6 @@
 #include "../support/unit.h"
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -148,7 +147,6 @@ static int
 outcome(void (*fn)(void), char *said, size_t size)
 {
 	int pipes[2];
-	int status;
 	size_t len = 0;
 	ssize_t got;
 	pid_t pid;
@@ -172,8 +170,7 @@ outcome(void (*fn)(void), char *said, size_t size)
 		len += (size_t)got;
 	said[len] = '\0';
 	close(pipes[0]);
-	check(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	return jobq_unit_wait(pid);
 }
 
 #ifndef __SANITIZE_ADDRESS__ /* which aborts on such sizes by itself */
