@@ -22,7 +22,7 @@ SELECT job, 5, 'cancelled', reason, 0, 0 FROM ev WHERE holds < 3
 -- include lapsed-apply.sql
 ---
 UPDATE job SET cancel = e.reason FROM ev e
-WHERE job.seq = e.job AND job.stage = 3 AND job.cancel IS NULL
+WHERE job.seq = e.job AND job.seq IN (SELECT job FROM ev) AND job.stage = 3 AND job.cancel IS NULL
 ---
 SELECT '{"event":"cancel","id":' || json_quote(e.id) || ',"was":"'
 	|| CASE WHEN e.holds IS NULL THEN 'unknown'

@@ -13,7 +13,8 @@ SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
 ---
 -- include retention.sql
 ---
-UPDATE job SET stage = 2 WHERE seq IN (SELECT seq FROM job
+UPDATE job SET stage = 2 WHERE seq IN (SELECT seq
+	FROM job INDEXED BY job_due
 	WHERE stage = 1 AND run_ms <= (SELECT now FROM req)
 	ORDER BY run_ms LIMIT 500)
 ---
@@ -39,7 +40,7 @@ WHERE j.stage = 2 AND j.queue IN (SELECT name FROM queues)
 GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
 ---
 INSERT INTO take
-SELECT j.seq FROM job j, req r
+SELECT j.seq FROM req r CROSS JOIN job j
 WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow AND j.stage = 2
 	AND j.queue IN (SELECT name FROM queues)
 	AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
@@ -50,7 +51,8 @@ ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
 -- anything.
 INSERT INTO take
 SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
-WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq FROM job f
+WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq
+	FROM job f INDEXED BY job_ready
 	WHERE f.stage = 2 AND f.queue = q.name
 		AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
 	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
@@ -74,7 +76,7 @@ UPDATE job SET stage = 3, epoch = epoch + 1, attempt = attempt + 1,
 	lease_until = r.now + r.lease_ms, claimed_ms = r.now,
 	renewed_ms = r.now, heard_ms = r.now, started_ms = NULL,
 	settled = NULL, cancel = NULL
-FROM take t, req r WHERE job.seq = t.job
+FROM req r WHERE job.seq IN (SELECT job FROM take)
 ---
 -- include settle-answer.sql
 ---

@@ -1,10 +1,13 @@
 -- Replay from a cursor: every later event that is kept, or first a gap when
--- some that were later have been deleted.
+-- some that were later have been deleted. A cursor below 0 is the newest
+-- event's. now is here the seq of that event.
 DELETE FROM asked
 ---
 INSERT INTO asked (now, wanted, flow, after)
-SELECT 0, coalesce(?1 ->> '$.limit', 500), ?1 ->> '$.flow',
-	coalesce(?1 ->> '$.since', 0)
+SELECT last, coalesce(?1 ->> '$.limit', 500), ?1 ->> '$.flow',
+	iif(?1 ->> '$.since' < 0, last, coalesce(?1 ->> '$.since', 0))
+FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'),
+	0) AS last)
 ---
 SELECT '{"event":"gap","since":' || a.after || ',"until":' || m.value || '}'
 FROM asked a, meta m
@@ -43,6 +46,9 @@ SELECT e.line || ',"seq":' || e.seq || '}'
 FROM page p CROSS JOIN event e ON e.seq = p.i
 ORDER BY p.i
 ---
-SELECT '{"event":"page","after":' || p.i || '}'
-FROM page p WHERE p.i = (SELECT max(i) FROM page)
-	AND (SELECT count(*) FROM page) >= (SELECT wanted FROM asked)
+-- A page that is not full ends at the newest event of the store, whosever
+-- that is, so that a later look is told of no gap before it.
+SELECT '{"event":"page","after":' || CASE
+	WHEN count(*) >= a.wanted AND count(*) > 0 THEN max(p.i)
+	ELSE max(a.now, a.after) || ',"more":false' END || '}'
+FROM asked a LEFT JOIN page p

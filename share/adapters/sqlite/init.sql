@@ -58,7 +58,8 @@ CREATE INDEX job_expiry ON job (expires_ms)
 CREATE UNIQUE INDEX job_key ON job (queue, key)
 	WHERE key IS NOT NULL AND stage < 4
 ---
-CREATE INDEX job_flow ON job (flow, seq) WHERE flow IS NOT NULL
+CREATE INDEX job_flow ON job (flow, stage, priority DESC, seq)
+	WHERE flow IS NOT NULL
 ---
 -- The job's line as it was pushed, less the members that change and less
 -- its closing brace: an answer appends what holds now.

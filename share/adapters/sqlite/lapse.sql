@@ -18,13 +18,13 @@ SELECT j.seq,
 		|| ' each time before it ended' END,
 	j.cancel IS NULL AND (j.started_ms IS NULL OR j.rescues < 3),
 	j.cancel IS NULL AND j.started_ms IS NOT NULL AND j.rescues < 3
-FROM job j, req r
+FROM req r CROSS JOIN job j INDEXED BY job_lease
 WHERE j.stage = 3 AND j.lease_until < r.now
 ORDER BY j.lease_until LIMIT 100
 ---
 INSERT INTO lapsed (job, stage, event, reason, back, rescue)
 SELECT j.seq, 5, 'cancelled', 'expired', 0, 0
-FROM job j, req r
+FROM req r CROSS JOIN job j INDEXED BY job_expiry
 WHERE j.expires_ms IS NOT NULL AND j.stage < 3 AND j.expires_ms <= r.now
 ORDER BY j.expires_ms LIMIT 100
 ---

@@ -21,4 +21,5 @@ UPDATE job SET stage = l.stage,
 	ended_ms = r.now,
 	prune_ms = CASE l.stage WHEN 5 THEN r.now + 86400000
 		WHEN 6 THEN r.now + 604800000 END
-FROM lapsed l, req r WHERE job.seq = l.job
+FROM lapsed l, req r
+WHERE job.seq = l.job AND job.seq IN (SELECT job FROM lapsed)

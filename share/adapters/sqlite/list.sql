@@ -39,7 +39,8 @@ SELECT seq, priority FROM (
 	FROM asked a CROSS JOIN queue q CROSS JOIN job j
 	WHERE a.by = 'ready' AND q.paused_ms IS NULL
 		AND q.name IN (SELECT name FROM queues)
-		AND j.seq IN (SELECT f.seq FROM job f
+		AND j.seq IN (SELECT f.seq
+			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.queue = q.name
 				AND f.priority = a.after_priority
 				AND f.seq > a.after
@@ -50,13 +51,14 @@ SELECT seq, priority FROM (
 	FROM asked a CROSS JOIN queue q CROSS JOIN job j
 	WHERE a.by = 'ready' AND q.paused_ms IS NULL
 		AND q.name IN (SELECT name FROM queues)
-		AND j.seq IN (SELECT f.seq FROM job f
+		AND j.seq IN (SELECT f.seq
+			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.queue = q.name
 				AND f.priority < a.after_priority
 			ORDER BY f.priority DESC, f.seq
 			LIMIT (SELECT wanted FROM asked))
 	UNION ALL
-	SELECT j.seq, j.priority FROM asked a CROSS JOIN job j
+	SELECT j.seq, j.priority FROM asked a CROSS JOIN job j INDEXED BY job_due
 	WHERE a.by = 'ready' AND j.stage = 1 AND j.run_ms <= a.now
 		AND (j.priority < a.after_priority
 			OR (j.priority = a.after_priority AND j.seq > a.after))
@@ -72,15 +74,16 @@ WHERE a.by = 'ids' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
 	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
 GROUP BY j.seq ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
--- An id may be asked for by its tail, too, when that is unambiguous.
-INSERT INTO page (job)
-SELECT min(j.seq) FROM asked a CROSS JOIN job j
-WHERE a.by = 'tail' AND length(?1 ->> '$.tail') >= 6
-	AND substr(j.id, -length(?1 ->> '$.tail')) = ?1 ->> '$.tail'
-HAVING count(*) = 1
----
+-- An id may be asked for by its tail, too; a second job says that the tail is
+-- ambiguous.
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN job j
+WHERE a.by = 'tail' AND length(?1 ->> '$.tail') >= 6
+	AND substr(j.id, -length(?1 ->> '$.tail')) = ?1 ->> '$.tail'
+LIMIT 2
+---
+INSERT INTO page (job)
+SELECT j.seq FROM asked a CROSS JOIN job j INDEXED BY job_failed
 WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
 	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
 	AND (a.name IS NULL OR j.name = a.name)
@@ -90,7 +93,7 @@ WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
 INSERT INTO page (job)
-SELECT j.seq FROM asked a CROSS JOIN job j
+SELECT j.seq FROM asked a CROSS JOIN job j INDEXED BY job_lease
 WHERE a.by = 'running' AND j.stage = 3 AND j.seq > a.after
 	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
 	AND (a.name IS NULL OR j.name = a.name)
@@ -108,6 +111,10 @@ WHERE a.by = 'flow' AND j.flow = a.flow AND j.seq > a.after
 	AND (a.name IS NULL OR j.name = a.name)
 	AND (a.key IS NULL OR j.key = a.key)
 	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
+	AND (a.stuck_ms IS NULL
+		OR (j.stage = 3 AND j.heard_ms <= a.now - a.stuck_ms)
+		OR (j.stage < 3 AND max(j.run_ms, j.pushed_ms)
+			<= a.now - a.stuck_ms))
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
 INSERT INTO page (job)
@@ -119,9 +126,8 @@ WHERE a.by = 'all' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
 	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
 	AND (a.stuck_ms IS NULL
 		OR (j.stage = 3 AND j.heard_ms <= a.now - a.stuck_ms)
-		OR (j.stage = 2 AND max(j.run_ms, j.pushed_ms)
-			<= a.now - a.stuck_ms)
-		OR (j.stage < 2 AND j.run_ms <= a.now - a.stuck_ms))
+		OR (j.stage < 3 AND max(j.run_ms, j.pushed_ms)
+			<= a.now - a.stuck_ms))
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
 -- A page is at most 4 MiB, but never less than one line.

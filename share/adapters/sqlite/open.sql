@@ -32,6 +32,11 @@ CREATE TEMP TABLE lapsed (
 ---
 CREATE TEMP TABLE take (job INTEGER PRIMARY KEY)
 ---
+-- Jobs that a completed one releases; jobs that are deleted.
+CREATE TEMP TABLE freed (job INTEGER PRIMARY KEY)
+---
+CREATE TEMP TABLE gone (job INTEGER PRIMARY KEY)
+---
 CREATE TEMP TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID
 ---
 CREATE TEMP TABLE pushed (

@@ -4,8 +4,6 @@ INSERT INTO req (now, wanted)
 SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
 	coalesce(?1 ->> '$.limit', 500)
 ---
-CREATE TEMP TABLE IF NOT EXISTS gone (job INTEGER PRIMARY KEY)
----
 DELETE FROM gone
 ---
 -- Without older_ms what retention allows; with it all that ended before.

@@ -30,7 +30,7 @@ SELECT p.id, p.queue, p.name,
 	length(CAST(p.line AS BLOB)), p.expires_ms, p.key, p.flow
 FROM pushed p, req r ORDER BY p.i
 ---
-UPDATE pushed SET job = j.seq FROM job j WHERE j.id = pushed.id
+UPDATE pushed SET job = (SELECT j.seq FROM job j WHERE j.id = pushed.id)
 ---
 -- Of two lines with one new id the first counts.
 INSERT OR IGNORE INTO body

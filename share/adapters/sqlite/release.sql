@@ -1,7 +1,5 @@
 -- What needed a job that is completed now no longer waits for it; a job whose
 -- last need this was can start, or waits for its time.
-CREATE TEMP TABLE IF NOT EXISTS freed (job INTEGER PRIMARY KEY)
----
 DELETE FROM freed
 ---
 INSERT OR IGNORE INTO freed

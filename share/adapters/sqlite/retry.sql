@@ -29,7 +29,8 @@ UPDATE job SET stage = CASE WHEN EXISTS (SELECT 1 FROM need n
 	attempt = CASE WHEN job.stage > 4 THEN 0 ELSE job.attempt END,
 	rescues = 0, snoozes = 0, prune_ms = NULL, settled = NULL
 FROM ev e, req r
-WHERE job.seq = e.job AND e.waiting IS NOT 1
+WHERE job.seq = e.job AND job.seq IN (SELECT job FROM ev)
+	AND e.waiting IS NOT 1
 	AND (e.holds > 4 OR e.holds IN (1, 2))
 ---
 SELECT '{"event":"retry","id":' || json_quote(e.id) || ',"was":"'

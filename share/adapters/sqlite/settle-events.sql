@@ -72,7 +72,7 @@ SELECT e.job, e.epoch, e.n, e.line || CASE
 		|| '"'
 	ELSE ',"state":"' || CASE f.stage WHEN 4 THEN 'completed'
 		WHEN 5 THEN 'cancelled' ELSE 'failed' END || '"' END
-FROM ev e LEFT JOIN fold f ON f.i = e.i
+FROM ev e LEFT JOIN fold f ON f.job = e.job AND f.i = e.i
 WHERE e.holds AND e.settled = 'true' AND (f.i = e.i OR NOT e.ending)
 	AND e.event <> 'alive'
 ORDER BY e.i
@@ -84,6 +84,7 @@ UPDATE job SET heard_ms = r.now, renewed_ms = r.now,
 		ELSE job.started_ms END
 FROM fold f, req r
 WHERE job.seq = f.job AND f.i IS NULL
+	AND job.seq IN (SELECT job FROM fold)
 ---
 UPDATE job SET stage = f.stage, settled = f.event, ended_ms = r.now,
 	heard_ms = r.now, reason = f.reason, error = f.error,
@@ -95,13 +96,16 @@ UPDATE job SET stage = f.stage, settled = f.event, ended_ms = r.now,
 		WHEN 5 THEN r.now + 86400000 WHEN 6 THEN r.now + 604800000 END
 FROM fold f, req r
 WHERE job.seq = f.job AND f.i IS NOT NULL
+	AND job.seq IN (SELECT job FROM fold)
 ---
 -- include release.sql
 ---
 -- Renewals: an alive event names its jobs by (id, epoch). One that waits
 -- (a claim's, for what it has printed) renews only what has not started.
 UPDATE job SET lease_until = r.now + job.lease_ms, renewed_ms = r.now
-FROM (SELECT a.value ->> 0 AS id, a.value ->> 1 AS epoch, e.worker, e.waiting
-	FROM ev e, json_each(e.jobs) a WHERE e.event = 'alive') a, req r
-WHERE job.id = a.id AND job.epoch = a.epoch AND job.worker = a.worker
-	AND job.stage = 3 AND (a.waiting IS NOT 1 OR job.started_ms IS NULL)
+FROM req r WHERE job.seq IN (SELECT j.seq
+	FROM ev e CROSS JOIN json_each(e.jobs) a
+		CROSS JOIN job j ON j.id = a.value ->> 0
+	WHERE e.event = 'alive' AND j.epoch = a.value ->> 1
+		AND j.worker = e.worker AND j.stage = 3
+		AND (e.waiting IS NOT 1 OR j.started_ms IS NULL))
