@@ -1,0 +1,99 @@
+/*
+ * jobq-claim: takes jobs for the runner behind its pipe.
+ */
+#include "claim.h"
+#include "command.h"
+#include "json.h"
+#include "store.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+static struct jobq_claim_options given = {
+	.limit = -1,
+	.interval_ms = 1000,
+};
+
+static const struct jobq_opt options[] = {
+	{ "limit", 'n', JOBQ_OPT_INT, &given.limit, "N",
+	    "claim the next N jobs and end", 0, INT64_MAX, NULL },
+	{ "follow", 'f', JOBQ_OPT_FLAG, &given.follow, NULL,
+	    "claim one job at a time, for as long as there is a reader", 0, 0,
+	    NULL },
+	{ "queue", 'Q', JOBQ_OPT_LIST, &given.queues, "QUEUE",
+	    "only from this queue; may stand several times", 0, 0, NULL },
+	{ "flow", 0, JOBQ_OPT_STRING, &given.flow, "FLOW",
+	    "only from this flow", 0, 0, NULL },
+	{ "lease", 'l', JOBQ_OPT_DURATION, &given.lease_ms, "DURATION",
+	    "how long a claim holds without a sign of life (30s)", 100,
+	    INT64_MAX, NULL },
+	{ "interval", 0, JOBQ_OPT_DURATION, &given.interval_ms, "DURATION",
+	    "how often to look while there is nothing (1s)", 10, INT64_MAX,
+	    NULL },
+	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
+	    "claim under this name (host:pid:random)", 0, 0, NULL },
+	JOBQ_OPT_END,
+};
+
+static const char *const synopsis[] = {
+	"[options] <ids",
+	"[options] -n N",
+	"[options] --follow",
+	NULL,
+};
+
+static const char *const examples[] = {
+	"jobq-claim --follow | jobq-run -j 1 -- ./handler | jobq-report",
+	"jobq-poll | grep urgent | jobq-claim | jobq-run -- ./handler "
+	"| jobq-report",
+	NULL,
+};
+
+static struct jobq_command command = {
+	.name = "jobq-claim",
+	.summary = "take jobs from the store",
+	.synopsis = synopsis,
+	.examples = examples,
+	.options = options,
+	.uses_store = true,
+	.reads_lines = true,
+};
+
+/* What stands in every event must be plain text. */
+static void
+check_worker(void)
+{
+	size_t len = given.worker == NULL ? 0 : strlen(given.worker);
+	bool plain = given.worker == NULL || (len > 0 && len <= 255);
+
+	for (size_t i = 0; i < len && plain; i++)
+		plain = (unsigned char)given.worker[i] >= 0x20 &&
+			given.worker[i] != 0x7f;
+	if (!plain ||
+	    jobq_utf8_valid(given.worker ? given.worker : "", len) != len)
+		jobq_command_misuse(
+		    &command, "--worker takes 1 to 255 bytes of plain text");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct jobq_store *store = NULL;
+	struct jobq_err err;
+	enum jobq_status status;
+
+	jobq_command_start(&command, argc, argv);
+	given.from_ids = given.limit < 0 && !given.follow;
+	if (given.from_ids && isatty(STDIN_FILENO))
+		jobq_command_misuse(&command,
+		    "give ids on standard input, or -n N, or --follow");
+	check_worker();
+	status =
+	    jobq_store_open(command.store_url, JOBQ_STORE_CREATE, &store, &err);
+	if (status == JOBQ_OK)
+		status = jobq_claim(&given, store, &command, &err);
+	jobq_store_close(store);
+	return jobq_command_end(&command, status, &err);
+}
