@@ -1,0 +1,22 @@
+/*
+ * The environment of a job's process: what jobq-run itself has, less what is
+ * jobq's own (its store, tokens, the supervisor's sockets), or with "clean"
+ * only a short list of names; and the variables that tell about the job.
+ */
+#ifndef JOBQ_RUN_ENV_H
+#define JOBQ_RUN_ENV_H
+
+#include "job.h"
+
+#include <stdbool.h>
+
+struct jobq_env;
+
+struct jobq_env *jobq_env_new(bool clean);
+void jobq_env_free(struct jobq_env *env);
+
+/* The result belongs to env and lives until the next fill. */
+char **jobq_env_fill(struct jobq_env *env, const struct jobq_job *job,
+    const char *id, const char *tmpdir);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * The directory stays open: one look says whether a job left anything, and a
+ * shared lock on it tells systemd-tmpfiles that it is in use.
+ *
+ * Emptying walks down by descriptors and never follows a symbolic link, so
+ * that nothing outside is touched. A directory that its owner made unreadable
+ * is made readable first.
+ */
+#include "run_tmpdir.h"
+
+#include "buf.h"
+#include "mem.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define DEPTH_MAX 256 /* a descriptor is open for each level */
+
+static void
+forget(struct jobq_tmpdir *tmpdir)
+{
+	if (tmpdir->dir != NULL)
+		closedir(tmpdir->dir);
+	free(tmpdir->path);
+	*tmpdir = (struct jobq_tmpdir){ NULL, NULL };
+}
+
+enum jobq_status
+jobq_tmpdir_ready(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
+{
+	const char *parent = getenv("TMPDIR");
+	struct jobq_buf path = JOBQ_BUF_INIT;
+	struct stat info;
+
+	if (tmpdir->dir != NULL) {
+		if (fstat(dirfd(tmpdir->dir), &info) == 0 && info.st_nlink > 0)
+			return JOBQ_OK;
+		forget(tmpdir);
+	}
+	if (parent == NULL || parent[0] != '/')
+		parent = "/tmp";
+	jobq_buf_printf(&path, "%s/jobq-run-XXXXXX", parent);
+	if (mkdtemp(path.data) == NULL) {
+		jobq_fail(err, JOBQ_IO,
+		    "unable to make a directory for the job in '%s': %s",
+		    parent, strerror(errno));
+		jobq_buf_release(&path);
+		return JOBQ_IO;
+	}
+	tmpdir->path = jobq_buf_detach(&path);
+	tmpdir->dir = opendir(tmpdir->path);
+	if (tmpdir->dir == NULL) {
+		jobq_fail(err, JOBQ_IO, "unable to open '%s': %s", tmpdir->path,
+		    strerror(errno));
+		rmdir(tmpdir->path);
+		forget(tmpdir);
+		return JOBQ_IO;
+	}
+	flock(dirfd(tmpdir->dir), LOCK_SH | LOCK_NB);
+	return JOBQ_OK;
+}
+
+static bool
+is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static DIR *
+open_below(int parent, const char *name)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(parent, name, flags);
+	DIR *dir;
+
+	if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
+		fd = openat(parent, name, flags);
+	if (fd < 0)
+		return NULL;
+	fchmod(fd, 0700);
+	dir = fdopendir(fd);
+	if (dir == NULL)
+		close(fd);
+	return dir;
+}
+
+/* Removes all that is in dir; false when something stays. */
+static bool
+remove_all(DIR *dir, int depth)
+{
+	const struct dirent *entry;
+	bool gone = true;
+
+	rewinddir(dir);
+	for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		DIR *below;
+
+		if (is_dots(entry->d_name) ||
+		    unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+			continue;
+		below = depth < DEPTH_MAX
+			    ? open_below(dirfd(dir), entry->d_name)
+			    : NULL;
+		if (below != NULL) {
+			gone = remove_all(below, depth + 1) && gone;
+			closedir(below);
+		}
+		if (unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0)
+			gone = false;
+	}
+	return gone;
+}
+
+enum jobq_status
+jobq_tmpdir_empty(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
+{
+	if (tmpdir->dir == NULL)
+		return JOBQ_OK;
+	fchmod(dirfd(tmpdir->dir), 0700);
+	if (remove_all(tmpdir->dir, 0))
+		return JOBQ_OK;
+	jobq_fail(err, JOBQ_IO,
+	    "unable to remove all that a job left in '%s'; it stays there",
+	    tmpdir->path);
+	forget(tmpdir);
+	return JOBQ_IO;
+}
+
+void
+jobq_tmpdir_release(struct jobq_tmpdir *tmpdir)
+{
+	struct jobq_err err;
+
+	jobq_tmpdir_empty(tmpdir, &err);
+	if (tmpdir->path != NULL)
+		rmdir(tmpdir->path);
+	forget(tmpdir);
+}
