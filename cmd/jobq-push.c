@@ -3,12 +3,11 @@
  * to a request's size, and printed as the store has them once they are
  * durable. Nothing is delayed: whatever waits on stdin goes in one request.
  */
-#include "batch.h"
 #include "clock.h"
 #include "command.h"
 #include "input.h"
-#include "line.h"
 #include "overlay.h"
+#include "push.h"
 #include "store.h"
 
 #include <string.h>
@@ -16,13 +15,11 @@
 
 #include "banned.h"
 
-#define DEADLINE_MS 30000
-
 static struct {
 	const char *queue, *name, *input, *key, *flow;
 	struct jobq_list needs;
 	int64_t priority, max_attempts, run_at_ms, in_ms, timeout_ms, repeat;
-	bool dry_run;
+	bool wait, dry_run;
 } given = {
 	.priority = JOBQ_ABSENT,
 	.max_attempts = JOBQ_ABSENT,
@@ -57,6 +54,9 @@ static const struct jobq_opt options[] = {
 	    "the longest a run may take", 1, 0, NULL },
 	{ "needs", 0, JOBQ_OPT_LIST, &given.needs, "ID",
 	    "a job that must complete first", 0, 0, NULL },
+	{ "wait", 'w', JOBQ_OPT_FLAG, &given.wait, NULL,
+	    "print what happens to the jobs, until all have ended", 0, 0,
+	    NULL },
 	{ "dry-run", 0, JOBQ_OPT_FLAG, &given.dry_run, NULL,
 	    "print what would be pushed", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -71,6 +71,7 @@ static const char *const synopsis[] = {
 static const char *const examples[] = {
 	"seq 100 | jq -c '{input:{n:.}}' | jobq-push",
 	"jobq-push --name backup --input '{\"disk\":\"sda\"}' --in 2h",
+	"jobq-push --name report --wait >/dev/null && echo done",
 	NULL,
 };
 
@@ -83,62 +84,6 @@ static struct jobq_command command = {
 	.uses_store = true,
 	.reads_lines = true,
 };
-
-struct push {
-	struct jobq_store *store; /* NULL: --dry-run */
-	struct jobq_batch batch;
-	struct jobq_writer out;
-	struct jobq_job job;
-	struct jobq_overlay defaults;
-	struct jobq_buf line;
-	size_t answers;
-};
-
-static enum jobq_status
-print_answer(void *context, const char *line, size_t len, struct jobq_err *err)
-{
-	struct push *push = context;
-
-	(void)err;
-	push->answers++;
-	jobq_writer_line(&push->out, line, len);
-	return JOBQ_OK;
-}
-
-static enum jobq_status
-refuse(
-    void *context, const struct jobq_entry *entry, const struct jobq_err *why)
-{
-	struct push *push = context;
-
-	push->answers++;
-	return jobq_command_bad_line(&command, "stdin", entry->number, why);
-}
-
-static enum jobq_status
-send_batch(struct push *push, struct jobq_err *err)
-{
-	enum jobq_status status = JOBQ_OK;
-
-	if (push->batch.count == 0)
-		return JOBQ_OK;
-	push->answers = 0;
-	if (push->store != NULL) {
-		status =
-		    jobq_batch_send(&push->batch, push->store, JOBQ_VERB_PUSH,
-			DEADLINE_MS, print_answer, refuse, push, err);
-		if (status == JOBQ_OK && push->answers != push->batch.count)
-			status = jobq_fail(err, JOBQ_IO,
-			    "%s answered %zu lines to %zu jobs",
-			    jobq_store_name(push->store), push->answers,
-			    push->batch.count);
-	}
-	jobq_batch_clear(&push->batch);
-	if (jobq_writer_flush(&push->out, status == JOBQ_OK ? err : NULL) !=
-	    JOBQ_OK)
-		status = status == JOBQ_OK ? JOBQ_IO : status;
-	return status;
-}
 
 static void
 make_defaults(struct jobq_overlay *defaults)
@@ -174,38 +119,8 @@ make_defaults(struct jobq_overlay *defaults)
 	jobq_buf_release(&timeout);
 }
 
-/* A scanned line: into the batch, or through when it is not for us. */
 static enum jobq_status
-take_line(struct push *push, struct jobq_span line, unsigned long number,
-    struct jobq_err *err)
-{
-	enum jobq_status status = JOBQ_OK;
-
-	if (jobq_line_is_event(&push->job.members)) {
-		status = send_batch(push, err);
-		jobq_writer_line(&push->out, line.at, line.len);
-		return status;
-	}
-	if (push->defaults.text.len > 0) {
-		status = jobq_overlay_apply(
-		    &push->defaults, &push->job.members, &push->line, err);
-		line = (struct jobq_span){ push->line.data, push->line.len };
-	}
-	if (status == JOBQ_OK)
-		status = jobq_job_read(&push->job, line.at, line.len, err);
-	if (status != JOBQ_OK)
-		return status;
-	jobq_batch_job(&push->batch, &push->job, number);
-	if (push->store == NULL) {
-		jobq_buf_putc(&push->batch.scratch, '}');
-		jobq_writer_line(&push->out, push->batch.scratch.data,
-		    push->batch.scratch.len);
-	}
-	return jobq_batch_full(&push->batch) ? send_batch(push, err) : JOBQ_OK;
-}
-
-static enum jobq_status
-push_lines(struct push *push, struct jobq_err *err)
+push_lines(struct jobq_push *push, struct jobq_err *err)
 {
 	struct jobq_input input;
 	struct jobq_span line;
@@ -216,14 +131,14 @@ push_lines(struct push *push, struct jobq_err *err)
 		status = jobq_input_next(&input, push->batch.count == 0,
 		    &push->job.members, &line, err);
 		if (status == JOBQ_OK) {
-			status =
-			    take_line(push, line, input.reader.number, err);
+			status = jobq_push_line(
+			    push, line, input.reader.number, err);
 			if (status == JOBQ_INVALID)
 				status = jobq_input_bad(&input, err);
 		} else if (status == JOBQ_EMPTY) {
 			if (jobq_input_ended(&input))
 				break;
-			status = send_batch(push, err);
+			status = jobq_push_send(push, err);
 		}
 	}
 	jobq_input_close(&input);
@@ -232,7 +147,7 @@ push_lines(struct push *push, struct jobq_err *err)
 
 /* The one job that --name and --input describe, as often as --repeat says. */
 static enum jobq_status
-push_one(struct push *push, struct jobq_err *err)
+push_one(struct jobq_push *push, struct jobq_err *err)
 {
 	struct jobq_buf line = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
@@ -247,7 +162,7 @@ push_one(struct push *push, struct jobq_err *err)
 		status = jobq_object_scan(
 		    &push->job.members, line.data, line.len, err);
 		if (status == JOBQ_OK)
-			status = take_line(push,
+			status = jobq_push_line(push,
 			    (struct jobq_span){ line.data, line.len }, 0, err);
 	}
 	if (status == JOBQ_INVALID)
@@ -259,7 +174,7 @@ push_one(struct push *push, struct jobq_err *err)
 int
 main(int argc, char **argv)
 {
-	struct push push = { .store = NULL };
+	struct jobq_push push = { .command = &command };
 	struct jobq_err err;
 	enum jobq_status status = JOBQ_OK;
 
@@ -275,6 +190,7 @@ main(int argc, char **argv)
 	}
 	jobq_batch_init(&push.batch, "jobs");
 	jobq_writer_init(&push.out, STDOUT_FILENO);
+	push.wait = given.wait;
 	make_defaults(&push.defaults);
 	if (!given.dry_run)
 		status = jobq_store_open(
@@ -284,12 +200,10 @@ main(int argc, char **argv)
 			     ? push_lines(&push, &err)
 			     : push_one(&push, &err);
 	if (status == JOBQ_OK)
-		status = send_batch(&push, &err);
+		status = jobq_push_send(&push, &err);
+	if (status == JOBQ_OK && given.wait && !given.dry_run)
+		status = jobq_push_wait(&push, &err);
 	jobq_store_close(push.store);
-	jobq_batch_release(&push.batch);
-	jobq_writer_release(&push.out);
-	jobq_job_release(&push.job);
-	jobq_overlay_release(&push.defaults);
-	jobq_buf_release(&push.line);
+	jobq_push_release(&push);
 	return jobq_command_end(&command, status, &err);
 }
