@@ -14,7 +14,10 @@ struct jobq_backoff {
 	int64_t next_ms; /* 0: no failure yet */
 };
 
-#define JOBQ_BACKOFF_INIT { 1000, 30000, 0 }
+#define JOBQ_BACKOFF_INIT      \
+	{                      \
+		1000, 30000, 0 \
+	}
 
 /* How long to wait after one more failure, in ms. */
 int64_t jobq_backoff_fail(struct jobq_backoff *backoff);

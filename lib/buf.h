@@ -16,7 +16,10 @@ struct jobq_buf {
 	size_t cap;
 };
 
-#define JOBQ_BUF_INIT { NULL, 0, 0 }
+#define JOBQ_BUF_INIT      \
+	{                  \
+		NULL, 0, 0 \
+	}
 
 /* Frees the memory; the buf can be used again as after JOBQ_BUF_INIT. */
 void jobq_buf_release(struct jobq_buf *buf);

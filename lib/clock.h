@@ -27,19 +27,19 @@ void jobq_time_format(int64_t wall_ms, char out[JOBQ_TIME_SIZE]);
  * Reads an RFC 3339 time: any offset, any number of digits of a second
  * (cut to milliseconds). JOBQ_INVALID names the text.
  */
-enum jobq_status jobq_time_parse(const char *text, int64_t *wall_ms,
-    struct jobq_err *err);
+enum jobq_status jobq_time_parse(
+    const char *text, int64_t *wall_ms, struct jobq_err *err);
 
 /*
  * Reads a duration as milliseconds; "none" gives -1 when none_allowed. Also
  * fractions: "1.5s", "0.2". At most 100 years. JOBQ_CONFIG names the text.
  */
-enum jobq_status jobq_duration_parse(const char *text, int none_allowed,
-    int64_t *ms, struct jobq_err *err);
+enum jobq_status jobq_duration_parse(
+    const char *text, int none_allowed, int64_t *ms, struct jobq_err *err);
 
 /* A size: 4096, 64KiB, 1MiB, 2GiB. JOBQ_CONFIG names the text. */
-enum jobq_status jobq_size_parse(const char *text, uint64_t *bytes,
-    struct jobq_err *err);
+enum jobq_status jobq_size_parse(
+    const char *text, uint64_t *bytes, struct jobq_err *err);
 
 /* A whole number within bounds, both included. JOBQ_CONFIG names the text. */
 enum jobq_status jobq_int_parse(const char *text, int64_t least, int64_t most,

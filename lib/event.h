@@ -34,17 +34,17 @@ struct jobq_event {
 	struct jobq_buf text;
 
 	enum jobq_event_kind kind;
-	const char *event;  /* its name */
-	const char *id;	    /* NULL when absent, as are all strings */
+	const char *event; /* its name */
+	const char *id;	   /* NULL when absent, as are all strings */
 	const char *worker;
 	const char *reason;
-	const char *state;  /* of a settled line */
+	const char *state; /* of a settled line */
 	const char *at;
-	int64_t epoch;	    /* JOBQ_ABSENT when absent, as are all numbers */
+	int64_t epoch; /* JOBQ_ABSENT when absent, as are all numbers */
 	int64_t n;
 	int64_t seq;
 	int64_t retry_after_ms;
-	int retry;	    /* 1, 0, or -1 when absent */
+	int retry;		  /* 1, 0, or -1 when absent */
 	struct jobq_span settled; /* len 0 when absent, as are all spans */
 	struct jobq_span lost;
 	struct jobq_span jobs;	  /* of alive */

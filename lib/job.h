@@ -60,8 +60,8 @@ void jobq_job_release(struct jobq_job *job);
  * names the member: wrong type or range, \u0000 or a lone surrogate in a
  * string, an envelope member that stands twice.
  */
-enum jobq_status jobq_job_read(struct jobq_job *job, const char *line,
-    size_t len, struct jobq_err *err);
+enum jobq_status jobq_job_read(
+    struct jobq_job *job, const char *line, size_t len, struct jobq_err *err);
 
 /*
  * Whether the scanned line is an event (it has a member "event"), so that a

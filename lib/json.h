@@ -62,8 +62,8 @@ bool jobq_json_key_is(struct jobq_span key, const char *name);
  * The value of the first member with this name, or NULL. The object must
  * have been scanned.
  */
-const struct jobq_span *jobq_object_get(const struct jobq_object *object,
-    const char *name);
+const struct jobq_span *jobq_object_get(
+    const struct jobq_object *object, const char *name);
 
 /* Whether a span is the literal word true, false or null. */
 bool jobq_span_is(struct jobq_span span, const char *word);
@@ -72,30 +72,30 @@ bool jobq_span_is(struct jobq_span span, const char *word);
  * Decodes a scanned string value (quotes included) and adds it to out.
  * JOBQ_INVALID for what is no string, for \u0000 and for a lone surrogate.
  */
-enum jobq_status jobq_json_string(struct jobq_span value, struct jobq_buf *out,
-    struct jobq_err *err);
+enum jobq_status jobq_json_string(
+    struct jobq_span value, struct jobq_buf *out, struct jobq_err *err);
 
 /*
  * A scanned number that is a whole one in the range of int64_t, also when it
  * is written as 42.0 or 1e3; anything else is JOBQ_INVALID.
  */
-enum jobq_status jobq_json_int(struct jobq_span value, int64_t *out,
-    struct jobq_err *err);
+enum jobq_status jobq_json_int(
+    struct jobq_span value, int64_t *out, struct jobq_err *err);
 
 /* A scanned number as a finite double; 1e400 and other types JOBQ_INVALID. */
-enum jobq_status jobq_json_double(struct jobq_span value, double *out,
-    struct jobq_err *err);
+enum jobq_status jobq_json_double(
+    struct jobq_span value, double *out, struct jobq_err *err);
 
 /*
  * Walks over the elements of a scanned array: *cursor begins as 0; returns
  * false after the last one, or at once when value is no array.
  */
-bool jobq_json_element(struct jobq_span value, size_t *cursor,
-    struct jobq_span *element);
+bool jobq_json_element(
+    struct jobq_span value, size_t *cursor, struct jobq_span *element);
 
 /* The same for the members of a scanned object, in order, duplicates too. */
-bool jobq_json_member(struct jobq_span value, size_t *cursor,
-    struct jobq_member *member);
+bool jobq_json_member(
+    struct jobq_span value, size_t *cursor, struct jobq_member *member);
 
 /*
  * Follows a path such as "input.path.to" (names divided by '.', array

@@ -21,14 +21,14 @@
 struct jobq_reader {
 	int fd;
 	size_t max_bytes;
-	char delimiter;	   /* '\n'; '\0' for jobq-lines -0: no CR or BOM then */
+	char delimiter; /* '\n'; '\0' for jobq-lines -0: no CR or BOM then */
 	bool eof;
-	bool skipping;	   /* inside a line that was too long */
-	bool keep_blank;   /* hand out blank lines too (jobq-lines) */
-	bool any_text;	   /* lines are no JSON: the last needs no end */
+	bool skipping;	      /* inside a line that was too long */
+	bool keep_blank;      /* hand out blank lines too (jobq-lines) */
+	bool any_text;	      /* lines are no JSON: the last needs no end */
 	unsigned long number; /* of the line handed out last, from 1 */
-	size_t start;	   /* of what was not handed out yet, in buf */
-	size_t searched;   /* bytes after start known to have no delimiter */
+	size_t start;	      /* of what was not handed out yet, in buf */
+	size_t searched;      /* bytes after start known to have no delimiter */
 	struct jobq_buf buf;
 };
 
@@ -41,8 +41,8 @@ void jobq_reader_release(struct jobq_reader *reader);
  * JOBQ_EMPTY when a non-blocking fd has nothing now, JOBQ_IO. A signal that
  * interrupts the read is JOBQ_EMPTY too.
  */
-enum jobq_status jobq_reader_fill(struct jobq_reader *reader,
-    struct jobq_err *err);
+enum jobq_status jobq_reader_fill(
+    struct jobq_reader *reader, struct jobq_err *err);
 
 /*
  * The next whole line that was read, without its end; it lives until the
@@ -52,12 +52,12 @@ enum jobq_status jobq_reader_fill(struct jobq_reader *reader,
  * the reader can go on after it. A last line without newline that is a
  * whole JSON text counts.
  */
-enum jobq_status jobq_reader_next(struct jobq_reader *reader,
-    struct jobq_span *line, struct jobq_err *err);
+enum jobq_status jobq_reader_next(
+    struct jobq_reader *reader, struct jobq_span *line, struct jobq_err *err);
 
 /* Fill and next together, blocking; JOBQ_EMPTY is the end of the input. */
-enum jobq_status jobq_reader_get(struct jobq_reader *reader,
-    struct jobq_span *line, struct jobq_err *err);
+enum jobq_status jobq_reader_get(
+    struct jobq_reader *reader, struct jobq_span *line, struct jobq_err *err);
 
 struct jobq_writer {
 	int fd;
@@ -69,8 +69,7 @@ void jobq_writer_init(struct jobq_writer *writer, int fd);
 void jobq_writer_release(struct jobq_writer *writer);
 
 /* Adds one line; its newline is added here. */
-void jobq_writer_line(struct jobq_writer *writer, const char *text,
-    size_t len);
+void jobq_writer_line(struct jobq_writer *writer, const char *text, size_t len);
 
 /* Bytes that are added and not out yet. */
 size_t jobq_writer_pending(const struct jobq_writer *writer);
@@ -81,11 +80,11 @@ size_t jobq_writer_pending(const struct jobq_writer *writer);
  * or the disk is full. Lines that fit into PIPE_BUF are never torn by a
  * second writer when max_bytes is PIPE_BUF or less.
  */
-enum jobq_status jobq_writer_step(struct jobq_writer *writer,
-    size_t max_bytes, struct jobq_err *err);
+enum jobq_status jobq_writer_step(
+    struct jobq_writer *writer, size_t max_bytes, struct jobq_err *err);
 
 /* Everything, waiting for as long as the fd needs. */
-enum jobq_status jobq_writer_flush(struct jobq_writer *writer,
-    struct jobq_err *err);
+enum jobq_status jobq_writer_flush(
+    struct jobq_writer *writer, struct jobq_err *err);
 
 #endif

@@ -27,8 +27,8 @@ struct jobq_url {
 };
 
 /* JOBQ_CONFIG for what has no scheme or a bad %XX. */
-enum jobq_status jobq_url_parse(struct jobq_url *url, const char *text,
-    struct jobq_err *err);
+enum jobq_status jobq_url_parse(
+    struct jobq_url *url, const char *text, struct jobq_err *err);
 void jobq_url_release(struct jobq_url *url);
 
 /* The value of a parameter, marked as taken, or NULL. */
@@ -38,8 +38,8 @@ const char *jobq_url_take(struct jobq_url *url, const char *name);
 const char *jobq_url_left(const struct jobq_url *url);
 
 /* Adds rest decoded from %XX, as a path. */
-enum jobq_status jobq_url_path(const struct jobq_url *url,
-    struct jobq_buf *out, struct jobq_err *err);
+enum jobq_status jobq_url_path(
+    const struct jobq_url *url, struct jobq_buf *out, struct jobq_err *err);
 
 /*
  * Adds the URL with *** in place of the password of user:password@ and of
