@@ -110,7 +110,7 @@ is_choice(const char *choices, const char *word)
 	while (*choices) {
 		size_t n = strcspn(choices, " ");
 		if (n == len && !strncmp(choices, word, len))
-			return len > 0;
+			return true;
 		choices += n;
 		choices += strspn(choices, " ");
 	}
