@@ -29,17 +29,17 @@ enum jobq_log_format {
 };
 
 struct jobq_log_options {
-	const char *name; /* of the command, or --log-name */
-	const char *file; /* or NULL for stderr */
-	enum jobq_level level;	/* what is less is not said */
+	const char *name;      /* of the command, or --log-name */
+	const char *file;      /* or NULL for stderr */
+	enum jobq_level level; /* what is less is not said */
 	enum jobq_log_format format;
 	uint64_t rotate_bytes; /* file grown beyond: FILE to FILE.1 to ... */
 	int64_t rotate_keep;   /* how many old files stay, 0 to 99 */
 };
 
 /* Opens the file, if one is named; JOBQ_CONFIG says why it cannot. */
-enum jobq_status jobq_log_open(const struct jobq_log_options *options,
-    struct jobq_err *err);
+enum jobq_status jobq_log_open(
+    const struct jobq_log_options *options, struct jobq_err *err);
 
 /* DEBUG INFO WARNING ERROR CRITICAL in any case; -1 for other words. */
 int jobq_level_by_name(const char *name);
@@ -59,7 +59,7 @@ void jobq_log_code(enum jobq_level level, const char *code, const char *job_id,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Says an error as it is; status gives the code of the JSON format. */
-void jobq_log_err(enum jobq_level level, enum jobq_status status,
-    const struct jobq_err *err);
+void jobq_log_err(
+    enum jobq_level level, enum jobq_status status, const struct jobq_err *err);
 
 #endif
