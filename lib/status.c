@@ -51,7 +51,7 @@ enum jobq_status
 jobq_fail(
     struct jobq_err *err, enum jobq_status status, const char *format, ...)
 {
-	char text[sizeof(err->text)];
+	struct jobq_err made;
 	int saved = errno;
 	int length;
 	va_list args;
@@ -59,9 +59,9 @@ jobq_fail(
 	if (err == NULL)
 		return status;
 	va_start(args, format);
-	length = vsnprintf(text, sizeof(text), format, args);
+	length = vsnprintf(made.text, sizeof(made.text), format, args);
 	va_end(args);
-	keep(err, text, length);
+	keep(err, made.text, length);
 	errno = saved;
 	return status;
 }
@@ -69,8 +69,8 @@ jobq_fail(
 void
 jobq_err_prefix(struct jobq_err *err, const char *format, ...)
 {
-	char prefix[sizeof(err->text)];
-	char text[2 * sizeof(err->text) + 2];
+	struct jobq_err prefix;
+	char text[2 * sizeof(prefix.text) + 2];
 	int saved = errno;
 	int length;
 	va_list args;
@@ -78,9 +78,9 @@ jobq_err_prefix(struct jobq_err *err, const char *format, ...)
 	if (err == NULL)
 		return;
 	va_start(args, format);
-	vsnprintf(prefix, sizeof(prefix), format, args);
+	vsnprintf(prefix.text, sizeof(prefix.text), format, args);
 	va_end(args);
-	length = snprintf(text, sizeof(text), "%s: %s", prefix, err->text);
+	length = snprintf(text, sizeof(text), "%s: %s", prefix.text, err->text);
 	keep(err, text, length);
 	errno = saved;
 }

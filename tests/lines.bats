@@ -45,7 +45,8 @@ load support/common
 
 @test "lines: -0 and find -print0 carry any file name that is UTF-8" {
 	mkdir files
-	touch files/{plain,'two words',$'new\nline','"quoted"','$(id)'}
+	touch files/plain 'files/two words' $'files/new\nline' \
+		'files/"quoted"' files/\$\(id\)
 	find files -type f -print0 | sort -z >names
 	jobq-lines -0 <names | jq -j '.input + "\u0000"' >back
 	cmp names back
@@ -144,6 +145,7 @@ load support/common
 }
 
 @test "lines: ends by SIGPIPE when its reader is gone" {
+	# shellcheck disable=SC2016 # for the inner shell
 	run_apart timeout 20 env --default-signal=PIPE bash -c '
 		yes | jobq-lines | head -n 1
 		echo "${PIPESTATUS[1]}"'
