@@ -18,9 +18,9 @@
 
 #include "backoff.h"
 #include "claim_held.h"
+#include "claim_request.h"
 #include "clock.h"
 #include "event.h"
-#include "id.h"
 #include "input.h"
 #include "line.h"
 #include "log.h"
@@ -142,33 +142,6 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 	return status;
 }
 
-static void
-make_request(struct claim *claim, int64_t limit, const char *id)
-{
-	const struct jobq_claim_options *options = claim->options;
-	struct jobq_buf *out = &claim->request;
-
-	jobq_buf_clear(out);
-	jobq_buf_printf(out, "{\"limit\":%lld,\"worker\":", (long long)limit);
-	jobq_json_put_string(out, claim->worker, strlen(claim->worker));
-	jobq_buf_printf(out, ",\"lease\":%.3f", (double)claim->lease_ms / 1000);
-	for (size_t i = 0; i < options->queues.count; i++) {
-		const char *queue = options->queues.item[i];
-
-		jobq_buf_puts(out, i == 0 ? ",\"queues\":[" : ",");
-		jobq_json_put_lossy(out, queue, strlen(queue));
-	}
-	if (options->queues.count > 0)
-		jobq_buf_putc(out, ']');
-	if (options->flow != NULL) {
-		jobq_buf_puts(out, ",\"flow\":");
-		jobq_json_put_lossy(out, options->flow, strlen(options->flow));
-	}
-	if (id != NULL)
-		jobq_buf_printf(out, ",\"ids\":[\"%s\"]", id);
-	jobq_buf_putc(out, '}');
-}
-
 /* The store did not answer: a loop waits and tries again, others end. */
 static void
 claim_failed(
@@ -196,7 +169,8 @@ claim_jobs(struct claim *claim, int64_t limit, const char *id)
 	struct jobq_err why;
 	enum jobq_status status;
 
-	make_request(claim, limit, id);
+	jobq_claim_request(claim->options, claim->worker, claim->lease_ms,
+	    limit, id, &claim->request);
 	claim->got = 0;
 	claim->next_in_ms = -1;
 	status = jobq_store_call(claim->store, JOBQ_VERB_CLAIM, &claim->request,
@@ -211,41 +185,6 @@ claim_jobs(struct claim *claim, int64_t limit, const char *id)
 		jobq_timer_set(claim->loop, &claim->renew,
 		    jobq_mono_ms() + claim->lease_ms / 3);
 	return claim->got > 0;
-}
-
-/* A line that names a job: JSON with an id, or the bare id. */
-static enum jobq_status
-read_id(struct claim *claim, struct jobq_span line, bool *is_event,
-    struct jobq_err *err)
-{
-	const struct jobq_span *value;
-	enum jobq_status status;
-
-	*is_event = false;
-	jobq_buf_clear(&claim->id);
-	if (line.at[0] != '{') {
-		jobq_buf_add(&claim->id, line.at, line.len);
-	} else {
-		status =
-		    jobq_object_scan(&claim->members, line.at, line.len, err);
-		if (status != JOBQ_OK)
-			return status;
-		*is_event = jobq_line_is_event(&claim->members);
-		value = jobq_object_get(&claim->members, "id");
-		if (*is_event)
-			return JOBQ_OK;
-		if (value == NULL)
-			return jobq_fail(err, JOBQ_INVALID,
-			    "the job has no \"id\" to claim it by");
-		status = jobq_json_string(*value, &claim->id, err);
-		if (status != JOBQ_OK)
-			return status;
-	}
-	if (claim->id.len == 0 || !jobq_id_valid(claim->id.data, claim->id.len))
-		return jobq_fail(err, JOBQ_INVALID,
-		    "no id of a job: 1 to 128 of A-Za-z0-9._:@-, the first a "
-		    "letter or digit");
-	return JOBQ_OK;
 }
 
 /*
@@ -268,7 +207,8 @@ claim_named(struct claim *claim)
 			break;
 		}
 		if (status == JOBQ_OK)
-			status = read_id(claim, line, &is_event, &err);
+			status = jobq_claim_id(
+			    line, &claim->members, &claim->id, &is_event, &err);
 		if (status == JOBQ_INVALID) {
 			if (jobq_input_bad(&claim->input, &err) != JOBQ_OK) {
 				claim->stopping = true;

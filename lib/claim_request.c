@@ -1,0 +1,66 @@
+#include "claim_request.h"
+
+#include "id.h"
+#include "job.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+void
+jobq_claim_request(const struct jobq_claim_options *options, const char *worker,
+    int64_t lease_ms, int64_t limit, const char *id, struct jobq_buf *out)
+{
+	jobq_buf_clear(out);
+	jobq_buf_printf(out, "{\"limit\":%lld,\"worker\":", (long long)limit);
+	jobq_json_put_string(out, worker, strlen(worker));
+	jobq_buf_printf(out, ",\"lease\":%.3f", (double)lease_ms / 1000);
+	for (size_t i = 0; i < options->queues.count; i++) {
+		const char *queue = options->queues.item[i];
+
+		jobq_buf_puts(out, i == 0 ? ",\"queues\":[" : ",");
+		jobq_json_put_lossy(out, queue, strlen(queue));
+	}
+	if (options->queues.count > 0)
+		jobq_buf_putc(out, ']');
+	if (options->flow != NULL) {
+		jobq_buf_puts(out, ",\"flow\":");
+		jobq_json_put_lossy(out, options->flow, strlen(options->flow));
+	}
+	if (id != NULL)
+		jobq_buf_printf(out, ",\"ids\":[\"%s\"]", id);
+	jobq_buf_putc(out, '}');
+}
+
+enum jobq_status
+jobq_claim_id(struct jobq_span line, struct jobq_object *members,
+    struct jobq_buf *id, bool *is_event, struct jobq_err *err)
+{
+	const struct jobq_span *value;
+	enum jobq_status status;
+
+	*is_event = false;
+	jobq_buf_clear(id);
+	if (line.at[0] != '{') {
+		jobq_buf_add(id, line.at, line.len);
+	} else {
+		status = jobq_object_scan(members, line.at, line.len, err);
+		if (status != JOBQ_OK)
+			return status;
+		*is_event = jobq_line_is_event(members);
+		value = jobq_object_get(members, "id");
+		if (*is_event)
+			return JOBQ_OK;
+		if (value == NULL)
+			return jobq_fail(err, JOBQ_INVALID,
+			    "the job has no \"id\" to claim it by");
+		status = jobq_json_string(*value, id, err);
+		if (status != JOBQ_OK)
+			return status;
+	}
+	if (id->len == 0 || !jobq_id_valid(id->data, id->len))
+		return jobq_fail(err, JOBQ_INVALID,
+		    "no id of a job: 1 to 128 of A-Za-z0-9._:@-, the first a "
+		    "letter or digit");
+	return JOBQ_OK;
+}

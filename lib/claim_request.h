@@ -1,0 +1,32 @@
+/*
+ * What a claim asks the store for, and the ids it is given to ask for.
+ */
+#ifndef JOBQ_CLAIM_REQUEST_H
+#define JOBQ_CLAIM_REQUEST_H
+
+#include "buf.h"
+#include "claim.h"
+#include "json.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Writes the request of the verb claim for at most limit jobs to out (cleared
+ * first); with an id, for that job only.
+ */
+void jobq_claim_request(const struct jobq_claim_options *options,
+    const char *worker, int64_t lease_ms, int64_t limit, const char *id,
+    struct jobq_buf *out);
+
+/*
+ * Reads a line that names a job: a JSON object with an id, or the bare id,
+ * into id (cleared first). An event, which names none, sets *is_event.
+ * members is memory to scan with.
+ */
+enum jobq_status jobq_claim_id(struct jobq_span line,
+    struct jobq_object *members, struct jobq_buf *id, bool *is_event,
+    struct jobq_err *err);
+
+#endif
