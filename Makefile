@@ -236,7 +236,7 @@ uninstall:
 clean:
 	rm -rf build
 
-deps: ;
+deps: ; @:
 FORCE: ;
 .PHONY: all deps check check-full lint bench install uninstall clean demo \
 	coverage fuzz completions FORCE
