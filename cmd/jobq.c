@@ -18,10 +18,10 @@
 static const struct jobq_opt commands[] = {
 	{ .name = "lines", .help = "turn lines of text into job lines" },
 	{ .name = "push", .help = "put jobs into the store" },
-	{ .name = "poll", .help = "show the jobs that can start now" },
-	{ .name = "claim", .help = "take jobs, so that nobody else does" },
+	{ .name = "poll", .help = "print the jobs that are ready" },
+	{ .name = "claim", .help = "take jobs from the store" },
 	{ .name = "run", .help = "run a command for every job" },
-	{ .name = "report", .help = "tell the store what came of the jobs" },
+	{ .name = "report", .help = "settle what jobq-run says in the store" },
 	{ .name = "list", .help = "show jobs, or all about one" },
 	{ .name = "watch", .help = "follow what happens to jobs" },
 	{ .name = "cancel", .help = "call jobs off" },

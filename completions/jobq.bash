@@ -1,11 +1,13 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='lines help'
+_jobq_verbs='lines push report help'
 
 _jobq_options() {
 	case $1 in
 	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-lines) echo '--null -0 --as --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout -t --needs --dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-report) echo '--dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 
@@ -18,6 +20,12 @@ _jobq_values() {
 	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-lines:--log-format) echo 'plain text json' ;;
 	jobq-lines:--color) echo 'auto always never' ;;
+	jobq-push:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-push:--log-format) echo 'plain text json' ;;
+	jobq-push:--color) echo 'auto always never' ;;
+	jobq-report:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-report:--log-format) echo 'plain text json' ;;
+	jobq-report:--color) echo 'auto always never' ;;
 	esac
 }
 
@@ -54,4 +62,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-lines
+complete -o default -F _jobq jobq jobq-lines jobq-push jobq-report
