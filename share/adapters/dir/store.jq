@@ -1,7 +1,7 @@
 # $old is the head and the jobs as they were; out come the new ones behind "=",
 # when anything has changed, and the lines of the answer behind "-". A job is
 # what push was asked for and what became of it since; its line is a string
-# here, so that no number in it is ever read.
+# here, so that no number in it is ever read. Each verb is a function.
 . as $req | (now * 1e6 | floor) as $noise | ($noise / 1000 | floor) as $now |
 def time: "\(. / 1000 | floor | todate[:-1]).\(. % 1000 + 1000 | tostring[1:])Z";
 def line($more): "-\(.line),\"attempt\":\(.attempt),\"run_at\":\"\(.run | time
@@ -11,6 +11,9 @@ def holds($epoch; $worker):
 	.state == "running" and .epoch == $epoch and .worker == $worker;
 def wanted: (.queue as $queue | $req.queues // [] | . == [] or index($queue))
 	and .flow == ($req.flow // .flow);
+# An answer is at most 4 MiB, but never less than one job.
+def page: reduce .[] as $job ([0]; .[0] += ($job.line | utf8bytelength)
+	| if .[0] > 4194304 and length > 1 then . else . + [$job] end) | .[1:];
 def become($state; $reason; $back): .state = $state | .reason = $reason
 	| .attempt -= $back | .ended = $now | .cancel = null;
 
@@ -96,9 +99,10 @@ def idle: [.jobs[] | select(.state == "pending" and .run > $now).run] as $later
 		{next_in: ((($later | min) - $now) / 1000)} end)
 	+ {unfinished: [.jobs[] | select(finished | not)] | length};
 def claim: settle
-	| ([.jobs[] | select(.state == "pending" and .run <= $now and wanted
-		and (.id as $id | $req.ids // [$id] | index($id)))]
-		| sort_by([-.priority, .seq])[:$req.limit] | map(.id)) as $ids
+	| [.jobs[] | select(.state == "pending" and .run <= $now and wanted
+		and (.id as $id | $req.ids // [$id] | index($id)))] as $ready
+	| ($ready | sort_by([-.priority, .seq])[:$req.limit] | page | map(.id))
+		as $ids
 	| reduce $ids[] as $id (.; .jobs[$id] |= (.state = "running"
 		| .epoch += 1 | .attempt += 1 | .worker = $req.worker
 		| .lease = $req.lease * 1000 | .until = $now + .lease
@@ -110,7 +114,9 @@ def claim: settle
 		| "-\({event: "stop", id: $id, epoch: $epoch, reason: .})"]
 	| .out += [.jobs[$ids[]] | line(",\"lease\":\({epoch, worker, seconds:
 		$req.lease} + if $req.ring then {ring: true} else {} end)")]
-	| if ($ids | length) < $req.limit then .out += ["-\(idle)"] else . end;
+	| ($ids | length) as $n
+	| if $n < $req.limit and $n == ($ready | length)
+	then .out += ["-\(idle)"] else . end;
 
 def cancel: reduce $req.ids[] as $id (.; .jobs[$id] as $job
 	| ($req.reason // "cancel") as $reason
@@ -132,29 +138,29 @@ def whole: line(",\"pushed_at\":\"\(.pushed | time)\"" + (if .state == "running"
 	+ if .rescues > 0 then ",\"rescues\":\(.rescues)" else "" end);
 def place: if $req.by == "ready" then [0 - .priority, .seq] else [.seq] end;
 def asked_for: if $req.by == "ids" then .id as $id | $req.ids | index($id)
-	elif $req.by == "tail" then .id | endswith($req.tail)
+	elif $req.by == "tail"
+	then ($req.tail | length >= 6) and (.id | endswith($req.tail))
 	elif $req.by == "ready" then .state == "pending" and .run <= $now
 	elif $req.by == "failed" or $req.by == "running" then .state == $req.by
 	else true end;
 def stuck: finished | not and ((if .state == "running" then .heard
 	else [.run, .pushed] | max end) <= $now - $req.stuck_ms);
-def list: ($req.after // "" | split(",") | map(tonumber)) as $after
+def list: . as $before
+	| ($req.after // "" | split(",") | map(tonumber)) as $after
 	| [.jobs[] | select(wanted and asked_for and place > ($after
 			| if $req.by == "ready" then .[:1] |= map(0 - .) else . end)
 		and .state == ($req.state // .state)
 		and .name == ($req.name // .name) and .key == ($req.key // .key)
 		and .pushed <= $now - ($req.older_ms // 0)
 		and ($req.stuck_ms == null or stuck))]
-	| sort_by(place)[:$req.limit // 500]
-	| if $req.by == "tail" and length > 1 then [] else . end
-	| {out: (map(whole) + if length < ($req.limit // 500) then [] else [.[-1]
+	| (sort_by(place)[:$req.limit // 500] | page) as $page
+	| (length > ($page | length)) as $more
+	| $before + {out: [($page[] | whole), ($page[-1] | select($more)
 		| if $req.by == "ready" then "\(.priority),\(.seq)" else "\(.seq)" end
-		| "-\({event: "page", after: .})"] end)};
+		| "-\({event: "page", after: .})")]};
 
-($old[0] + {jobs: ($old[1:] | INDEX(.id))}) as $before
-| $before + {out: []}
-| if $verb == "push" then push elif $verb == "claim" then claim
-elif $verb == "settle" then settle elif $verb == "cancel" then cancel
-else $before + list end
-| (if del(.out) == $before then empty else del(.jobs, .out), .jobs[]
-	| "=\(.)" end), .out[]
+def answer(verb):
+	($old[0] + {jobs: ($old[1:] | INDEX(.id))}) as $before
+	| $before + {out: []} | verb
+	| (if del(.out) == $before then empty
+		else del(.jobs, .out), .jobs[] | "=\(.)" end), .out[];
