@@ -58,14 +58,15 @@ enum jobq_status
 jobq_reader_fill(struct jobq_reader *reader, struct jobq_err *err)
 {
 	struct jobq_buf *buf = &reader->buf;
+	size_t most = reader->read_bytes > 0 ? reader->read_bytes : READ_BYTES;
 	ssize_t got;
 
 	if (reader->eof)
 		return JOBQ_OK;
 	jobq_buf_drop(buf, reader->start);
 	reader->start = 0;
-	jobq_buf_reserve(buf, READ_BYTES);
-	got = read(reader->fd, buf->data + buf->len, READ_BYTES);
+	jobq_buf_reserve(buf, most);
+	got = read(reader->fd, buf->data + buf->len, most);
 	if (got < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 			return JOBQ_EMPTY;

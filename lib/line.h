@@ -21,7 +21,8 @@
 struct jobq_reader {
 	int fd;
 	size_t max_bytes;
-	char delimiter; /* '\n'; '\0' for jobq-lines -0: no CR or BOM then */
+	size_t read_bytes; /* of one fill at most; 0: 64 KiB */
+	char delimiter;	   /* '\n'; '\0' for jobq-lines -0: no CR or BOM then */
 	bool eof;
 	bool skipping;	      /* inside a line that was too long */
 	bool keep_blank;      /* hand out blank lines too (jobq-lines) */
