@@ -10,12 +10,12 @@ commands() {
 	done
 }
 
-# page COMMAND [SECTION]: its rendered text, or that of one section.
+# page NAME [SECTION]: the rendered text of man/NAME, or of one section of it;
+# NAME is a command, or a file such as jobq.7.
 page() {
-	local file
-	for file in "$TOP"/man/"$1".[1-8]; do
-		mandoc -T ascii -O width=500 "$file" | col -b
-	done | if [ $# = 1 ]; then
+	local file=$TOP/man/$1
+	[[ $1 == *.[1-8] ]] || file+=.1
+	mandoc -T ascii -O width=500 "$file" | col -bx | if [ $# = 1 ]; then
 		cat
 	else
 		awk -v section="$2" '/^[A-Z]/ { shown = $0 == section; next } shown'
@@ -78,23 +78,26 @@ has_words() {
 }
 
 @test "docs: every option is in its page, those of all commands in jobq(7)" {
-	page jobq 7 >all
-	page jobq >all
+	page jobq.7 >all
 	options jobq >common
 	has_words all <common
 	for command in $(commands); do
 		page "$command" >own
-		options "$command" | grep -vxFf common | has_words own
+		[ "$command" = jobq ] ||
+			options "$command" | grep -vxFf common | has_words own
 		has "$(<own)" "jobq(7)"
 	done
 }
 
 @test "docs: every option a page lists is one of the command" {
+	options jobq >common
 	for command in $(commands); do
 		options "$command" >known
-		page "$command" OPTIONS | grep -oE '^ {1,8}-[^ ].*' |
-			grep -oE '(^|[ ,])--?[a-zA-Z0-9][a-z0-9-]*' | tr -d ' ,' |
-			sort -u >listed
+		grep -qvxFf common known || continue
+		page "$command" OPTIONS | sed -nE \
+			's/^ {1,8}(-[^- ,])?(, )?(--[a-z0-9-]+)?.*/\1\n\3/p' |
+			grep . >listed
+		[ -s listed ]
 		same "" "$(grep -vxFf known listed)"
 	done
 }
