@@ -1,12 +1,15 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='lines push report help'
+_jobq_verbs='claim lines list poll push report help'
 
 _jobq_options() {
 	case $1 in
 	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-claim) echo '--limit -n --follow -f --queue -Q --flow --lease -l --interval --worker --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-lines) echo '--null -0 --as --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout -t --needs --dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format -f --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout -t --needs --wait -w --dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-report) echo '--dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
@@ -17,9 +20,20 @@ _jobq_values() {
 	jobq:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq:--log-format) echo 'plain text json' ;;
 	jobq:--color) echo 'auto always never' ;;
+	jobq-claim:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-claim:--log-format) echo 'plain text json' ;;
+	jobq-claim:--color) echo 'auto always never' ;;
 	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-lines:--log-format) echo 'plain text json' ;;
 	jobq-lines:--color) echo 'auto always never' ;;
+	jobq-list:--state | jobq-list:-s) echo 'blocked pending running completed failed cancelled' ;;
+	jobq-list:--format | jobq-list:-f) echo 'table lines prometheus' ;;
+	jobq-list:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-list:--log-format) echo 'plain text json' ;;
+	jobq-list:--color) echo 'auto always never' ;;
+	jobq-poll:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-poll:--log-format) echo 'plain text json' ;;
+	jobq-poll:--color) echo 'auto always never' ;;
 	jobq-push:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-push:--log-format) echo 'plain text json' ;;
 	jobq-push:--color) echo 'auto always never' ;;
@@ -62,4 +76,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-lines jobq-push jobq-report
+complete -o default -F _jobq jobq jobq-claim jobq-lines jobq-list jobq-poll jobq-push jobq-report
