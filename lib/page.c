@@ -7,6 +7,8 @@
 
 #include "banned.h"
 
+#define FLUSH_BYTES ((size_t)64 << 10)
+
 struct asking {
 	struct jobq_pages *pages;
 	jobq_page_fn *fn;
@@ -87,8 +89,11 @@ jobq_pages_ask(struct jobq_pages *pages, jobq_page_fn *fn, void *context,
 			break;
 		asking.more = false;
 		jobq_buf_clear(&request);
-		jobq_buf_printf(&request, "%s,\"limit\":%lld", pages->request,
-		    (long long)wanted(&asking));
+		jobq_buf_puts(&request, pages->request);
+		if (request.data[request.len - 1] != '{')
+			jobq_buf_putc(&request, ',');
+		jobq_buf_printf(
+		    &request, "\"limit\":%lld", (long long)wanted(&asking));
 		if (pages->cursor.len > 0)
 			jobq_buf_printf(&request, ",\"%s\":%s", pages->since,
 			    pages->cursor.data);
@@ -99,4 +104,17 @@ jobq_pages_ask(struct jobq_pages *pages, jobq_page_fn *fn, void *context,
 	jobq_object_release(&asking.members);
 	jobq_buf_release(&request);
 	return status;
+}
+
+enum jobq_status
+jobq_page_write(void *context, struct jobq_object *members,
+    struct jobq_span line, struct jobq_err *err)
+{
+	struct jobq_writer *writer = context;
+
+	(void)members;
+	jobq_writer_line(writer, line.at, line.len);
+	return jobq_writer_pending(writer) < FLUSH_BYTES
+		   ? JOBQ_OK
+		   : jobq_writer_flush(writer, err);
 }

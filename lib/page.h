@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "json.h"
+#include "line.h"
 #include "status.h"
 #include "store.h"
 
@@ -25,7 +26,7 @@
 struct jobq_pages {
 	struct jobq_store *store;
 	enum jobq_verb verb;
-	/* An object without its closing brace, of at least one member. */
+	/* An object without its closing brace. */
 	const char *request;
 	const char *since; /* what the cursor is called in it: after, since */
 	int64_t limit;	   /* of lines in all; -1: none */
@@ -47,5 +48,9 @@ typedef enum jobq_status jobq_page_fn(void *context,
 /* JOBQ_OK when all pages were handed out, or limit was reached. */
 enum jobq_status jobq_pages_ask(struct jobq_pages *pages, jobq_page_fn *fn,
     void *context, struct jobq_err *err);
+
+/* A jobq_page_fn: its context is a struct jobq_writer, which gets the line. */
+enum jobq_status jobq_page_write(void *context, struct jobq_object *members,
+    struct jobq_span line, struct jobq_err *err);
 
 #endif

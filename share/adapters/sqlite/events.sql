@@ -49,6 +49,6 @@ ORDER BY p.i
 -- A page that is not full ends at the newest event of the store, whosever
 -- that is, so that a later look is told of no gap before it.
 SELECT '{"event":"page","after":' || CASE
-	WHEN count(*) >= a.wanted AND count(*) > 0 THEN max(p.i)
+	WHEN count(p.i) >= a.wanted AND count(p.i) > 0 THEN max(p.i)
 	ELSE max(a.now, a.after) || ',"more":false' END || '}'
 FROM asked a LEFT JOIN page p

@@ -85,6 +85,7 @@ LIMIT 2
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN job j INDEXED BY job_failed
 WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
+	AND a.stuck_ms IS NULL
 	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
 	AND (a.name IS NULL OR j.name = a.name)
 	AND (a.flow IS NULL OR j.flow = a.flow)
@@ -139,6 +140,10 @@ DELETE FROM page WHERE i IN (SELECT i FROM (SELECT p.i,
 ---
 UPDATE asked SET wanted = (SELECT count(*) FROM page) WHERE changes() > 0
 ---
+-- Durations of the reason why are told in the unit that suits them.
+WITH unit (below, ms, name) AS (VALUES (120000, 1000, ' s'),
+	(7200000, 60000, ' min'), (172800000, 3600000, ' h'),
+	(1e18, 86400000, ' d'))
 SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
 	|| '","state":"' || CASE j.stage WHEN 0 THEN 'blocked'
@@ -188,10 +193,16 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 			ELSE 'not before ' || strftime('%Y-%m-%d %H:%M:%S',
 				j.run_ms / 1000.0, 'unixepoch', 'localtime')
 				|| ', in ' END
-			|| ((j.run_ms - a.now + 999) / 1000) || ' s'
+			|| (SELECT max(0, j.run_ms - a.now + 999) / ms || name
+				FROM unit WHERE j.run_ms - a.now + 999 < below
+				ORDER BY below LIMIT 1)
 		WHEN j.stage IN (1, 2) THEN 'ready for '
-			|| max(0, (a.now - max(j.run_ms, j.pushed_ms)) / 1000)
-			|| ' s: ' || CASE
+			|| (SELECT max(0, a.now
+				- max(j.run_ms, j.pushed_ms)) / ms || name
+				FROM unit WHERE a.now
+				- max(j.run_ms, j.pushed_ms) < below
+				ORDER BY below LIMIT 1)
+			|| ': ' || CASE
 			WHEN q.claimed_ms IS NULL THEN 'no worker has claimed from '
 				|| j.queue || ' yet'
 			WHEN q.claimed_ms < a.now - 10000 THEN
@@ -200,9 +211,13 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 				q.claimed_ms / 1000.0, 'unixepoch', 'localtime')
 			ELSE 'the workers of ' || j.queue || ' are busy' END
 		WHEN j.stage = 3 THEN 'on ' || j.worker || ', lease renewed '
-			|| max(0, (a.now - j.renewed_ms) / 1000)
-			|| ' s ago, silent for '
-			|| max(0, (a.now - j.heard_ms) / 1000) || ' s'
+			|| (SELECT max(0, a.now - j.renewed_ms) / ms || name
+				FROM unit WHERE a.now - j.renewed_ms < below
+				ORDER BY below LIMIT 1)
+			|| ' ago, silent for '
+			|| (SELECT max(0, a.now - j.heard_ms) / ms || name
+				FROM unit WHERE a.now - j.heard_ms < below
+				ORDER BY below LIMIT 1)
 			|| CASE WHEN j.cancel IS NULL THEN ''
 				ELSE ', asked to stop' END
 			|| CASE WHEN j.lease_until < a.now
