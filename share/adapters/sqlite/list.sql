@@ -193,12 +193,12 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 			ELSE 'not before ' || strftime('%Y-%m-%d %H:%M:%S',
 				j.run_ms / 1000.0, 'unixepoch', 'localtime')
 				|| ', in ' END
-			|| (SELECT max(0, j.run_ms - a.now + 999) / ms || name
+			|| (SELECT (max(0, j.run_ms - a.now + 999) / ms) || name
 				FROM unit WHERE j.run_ms - a.now + 999 < below
 				ORDER BY below LIMIT 1)
 		WHEN j.stage IN (1, 2) THEN 'ready for '
-			|| (SELECT max(0, a.now
-				- max(j.run_ms, j.pushed_ms)) / ms || name
+			|| (SELECT (max(0, a.now
+				- max(j.run_ms, j.pushed_ms)) / ms) || name
 				FROM unit WHERE a.now
 				- max(j.run_ms, j.pushed_ms) < below
 				ORDER BY below LIMIT 1)
@@ -211,11 +211,11 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 				q.claimed_ms / 1000.0, 'unixepoch', 'localtime')
 			ELSE 'the workers of ' || j.queue || ' are busy' END
 		WHEN j.stage = 3 THEN 'on ' || j.worker || ', lease renewed '
-			|| (SELECT max(0, a.now - j.renewed_ms) / ms || name
+			|| (SELECT (max(0, a.now - j.renewed_ms) / ms) || name
 				FROM unit WHERE a.now - j.renewed_ms < below
 				ORDER BY below LIMIT 1)
 			|| ' ago, silent for '
-			|| (SELECT max(0, a.now - j.heard_ms) / ms || name
+			|| (SELECT (max(0, a.now - j.heard_ms) / ms) || name
 				FROM unit WHERE a.now - j.heard_ms < below
 				ORDER BY below LIMIT 1)
 			|| CASE WHEN j.cancel IS NULL THEN ''
