@@ -231,9 +231,8 @@ jobq_event_read(struct jobq_event *event, const char *line, size_t len,
 
 		status = jobq_member_find(
 		    names, MEMBERS, member->key, "", &seen, &place, err);
-		/* null is absent, but for the event itself */
-		if (status == JOBQ_OK && place >= 0 &&
-		    (*member->value.at != 'n' || place == EVENT))
+		/* null is absent */
+		if (status == JOBQ_OK && place >= 0 && *member->value.at != 'n')
 			status = read_member(
 			    event, (enum member)place, member->value, err);
 		if (status != JOBQ_OK)

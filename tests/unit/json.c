@@ -507,7 +507,8 @@ JOBQ_TEST(json_strings_with_nul_or_half_a_pair_are_refused_when_decoded)
 {
 	static const char *const halves[] = { "\"\\ud800\"", "\"\\udc00\"",
 		"\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"",
-		"\"\\ud800\\ud800\\udc00\"", "\"ok\\udfff\"" };
+		"\"\\ud800\\ud800\\udc00\"", "\"\\udc00\\udc00\"",
+		"\"\\udfff\\ud800\"", "\"ok\\udfff\"" };
 	struct jobq_buf out = JOBQ_BUF_INIT;
 
 	check_str(decoded("\"a\\u0000b\"", &out), "!it holds \\u0000");

@@ -291,6 +291,29 @@ JOBQ_TEST(line_writer_keeps_what_the_pipe_does_not_take)
 	jobq_buf_release(&out);
 }
 
+JOBQ_TEST(line_writer_holds_no_more_than_its_backlog)
+{
+	struct jobq_writer writer;
+	struct jobq_buf out = JOBQ_BUF_INIT;
+	char line[1000];
+	int pipes[2];
+
+	memset(line, 'x', sizeof(line));
+	check(pipe2(pipes, O_NONBLOCK) == 0);
+	jobq_writer_init(&writer, pipes[1]);
+	for (int i = 0; i < 20000; i++) {
+		jobq_writer_line(&writer, line, sizeof(line));
+		if (jobq_writer_pending(&writer) > 100000)
+			check_int(jobq_writer_step(&writer, 4000, NULL), 0);
+		jobq_buf_clear(&out);
+		drain(pipes[0], &out);
+		check(jobq_writer_pending(&writer) > 0);
+	}
+	check(writer.buf.cap <= 1 << 20);
+	jobq_writer_release(&writer);
+	jobq_buf_release(&out);
+}
+
 JOBQ_TEST(line_writer_never_tears_a_line_that_fits_into_a_step)
 {
 	struct jobq_writer writer;
