@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # a $ in single quotes is one of jq's
 #
 # What every store keeps. The file of a store, tests/store-NAME.bats, is a link
 # to this one, and its name says which store is meant: see store.bash. Any
@@ -171,8 +172,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a running job outlives its expiry" {
-	feature 'expiry'
 	can expires_at || return 0
+	feature 'expiry'
 	store '(now * 1000 | floor) as $now
 		| push([{id: "a", expires_at_ms: ($now + 3600000)},
 			{id: "b", expires_at_ms: ($now + 2500)}]),
@@ -206,8 +207,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: two parents that complete in one batch release the child" {
-	feature 'needs'
 	can needs || return 0
+	feature 'needs'
 	store 'push([{id: "a"}, {id: "b"}, {id: "c", needs: ["a", "b"]},
 			{id: "d", needs: ["a", "b", "e"]}, {id: "e"}]),
 		claim({limit: 3}), settle([{event: "completed", id: "a", n: 1},
@@ -217,8 +218,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: what failed or was cancelled keeps blocking, a retry frees it" {
-	feature 'needs'
 	can needs || return 0
+	feature 'needs'
 	store 'push([{id: "a", max_attempts: 1}, {id: "b", needs: ["a"]}]),
 		claim({}), settle([{event: "failed", id: "a", n: 1}]),
 		claim({limit: 9})'
@@ -487,8 +488,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a job is rescued three times, the fourth crash fails it" {
-	feature 'rescues'
 	can renew || return 0
+	feature 'rescues'
 	local i
 	store 'push([{id: "a", max_attempts: 1}]), claim({worker: "w2"})'
 	for i in 1 2 3 4; do
@@ -512,8 +513,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: alive, and every other event, renews a lease" {
-	feature 'renewals'
 	can renew || return 0
+	feature 'renewals'
 	local n=1
 	store 'push([{id: "a"}, {id: "b"}, {id: "c"}]),
 		claim({limit: 3, lease: 2}),
@@ -534,8 +535,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: alive is answered with what is lost" {
-	feature 'renewals'
 	can renew || return 0
+	feature 'renewals'
 	store 'push([range(5) | {id: "j\(.)"}]), claim({limit: 3}),
 		claim({worker: "w2"}),
 		settle([{event: "completed", id: "j1", n: 1},
@@ -551,8 +552,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a claim that waits learns what has started, and renews the rest" {
-	feature 'renewals'
 	can renew || return 0
+	feature 'renewals'
 	store 'push([{id: "a"}, {id: "b"}]), claim({limit: 2, lease: 2}),
 		settle([{event: "started", id: "a", n: 1}])'
 	waited() {
@@ -627,8 +628,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a blocked job is cancelled at once" {
-	feature 'cancel'
 	{ can needs && has_verb cancel; } || return 0
+	feature 'cancel'
 	store 'push([{id: "a"}, {id: "b", needs: ["a"]}]),
 		call("cancel"; {ids: ["b"]}), claim({}),
 		claim({limit: 9, events: [{event: "completed", id: "a", n: 1}]})'
@@ -637,8 +638,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: the worker of a running job is told to stop" {
-	feature 'cancel'
 	has_verb cancel || return 0
+	feature 'cancel'
 	store 'push([{id: "a"}, {id: "b"}]), claim({limit: 2}),
 		claim({limit: 0, held: [["a", 1], ["b", 1]]}),
 		call("cancel"; {ids: ["a"]}), call("cancel"; {ids: ["a"]}),
@@ -657,8 +658,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a job that is asked to stop may complete, but not run again" {
-	feature 'cancel'
 	has_verb cancel || return 0
+	feature 'cancel'
 	store 'push([{id: "a"}, {id: "b"}, {id: "c"}, {id: "d"}]),
 		claim({limit: 4}), call("cancel"; {ids: ["a", "b", "c", "d"]}),
 		settle([{event: "completed", id: "a", n: 1},
@@ -671,8 +672,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: the job of a silent worker is cancelled when its lease ends" {
-	feature 'cancel'
 	{ has_verb cancel && can renew; } || return 0
+	feature 'cancel'
 	store 'push([{id: "a"}]), claim({lease: 0.3}),
 		settle([{event: "started", id: "a", n: 1}]),
 		call("cancel"; {ids: ["a"], reason: "enough"})'
@@ -714,8 +715,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: retry leaves a job whose key another has by now" {
-	feature 'retry'
 	{ has_verb retry && can key; } || return 0
+	feature 'retry'
 	store 'push([{id: "a", key: "k"}]), claim({}),
 		settle([{event: "failed", id: "a", n: 1, retry: false}]),
 		push([{id: "b", key: "k"}]), call("retry"; {ids: ["a"]}), list({})'
@@ -785,8 +786,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: events come in pages" {
-	feature 'event log'
 	has_verb events || return 0
+	feature 'event log'
 	store 'push([{id: "a"}]), claim({}), settle([range(1; 6)
 			| {event: "output", id: "a", n: .}]),
 		call("events"; {since: 0, limit: 3})'
@@ -800,8 +801,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: what the store itself does to a job is an event, too" {
-	feature 'event log'
 	{ has_verb events && has_verb cancel; } || return 0
+	feature 'event log'
 	store 'push([{id: "a"}, {id: "b"}]), call("cancel"; {ids: ["b"],
 			reason: "late"}), claim({lease: 0.1})'
 	wait_until 10 claims a
@@ -813,8 +814,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a replay from before what was pruned begins with a gap" {
-	feature 'event log'
 	{ has_verb events && has_verb prune; } || return 0
+	feature 'event log'
 	store 'push([{id: "a"}, {id: "b"}]), claim({limit: 2}),
 		settle([{event: "completed", id: "a", n: 1},
 			{event: "started", id: "b", n: 1}]),
@@ -881,8 +882,8 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: what is ready is listed in the order of claims" {
-	feature 'list'
 	can priority || return 0
+	feature 'list'
 	store 'push([{id: "a", priority: 1}, {id: "b", priority: 2},
 			{id: "c", run_at_ms: (now * 1000 + 3600000 | floor)},
 			{id: "d", queue: "q", priority: 2}, {id: "e"}]),

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC2016 # a $ in single quotes is one of jq's
+#
 # What the suite of all stores is written with, over common.bash.
 #
 # A test has a store of its own at $JOBQ_URL: of the kind that its file is
