@@ -157,6 +157,26 @@ jobq_colour(int fd)
 	return term && strcmp(term, "dumb") != 0 && isatty(fd);
 }
 
+bool
+jobq_may_ask(void)
+{
+	return !given.no_input && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+bool
+jobq_ask(const char *format, ...)
+{
+	char answer[16] = "";
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(" Type yes to go on: ", stderr);
+	fflush(stderr);
+	return fgets(answer, sizeof answer, stdin) && !strcmp(answer, "yes\n");
+}
+
 static _Noreturn void
 print_and_exit(struct jobq_buf *text, int fd, int code)
 {
@@ -219,7 +239,8 @@ open_log(const struct jobq_command *command, struct jobq_err *err)
 		.rotate_bytes = given.rotate_bytes,
 		.rotate_keep = given.keep,
 	};
-	int level = command->long_running ? JOBQ_INFO : JOBQ_WARNING;
+	int level = command->long_running || command->reports ? JOBQ_INFO
+							      : JOBQ_WARNING;
 	enum jobq_status status = JOBQ_OK;
 
 	if (given.level)

@@ -23,6 +23,7 @@ struct jobq_command {
 	const struct jobq_opt *options;
 	bool uses_store;       /* adds --store */
 	bool long_running;     /* logs from INFO on unless told otherwise */
+	bool reports;	       /* so does it: it says what it changed */
 	bool reads_lines;      /* adds --strict, as needs_stdin does */
 	bool stops_at_operand; /* options behind the first are not ours */
 	int least_operands;
@@ -64,6 +65,15 @@ int jobq_command_end(struct jobq_command *command, enum jobq_status status,
 /* Misuse found by the command itself: message, hint at --help, exit 2. */
 _Noreturn void jobq_command_misuse(const struct jobq_command *command,
     const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Whether a person can be asked: stdin and stderr are terminals, and there is
+ * no --no-input.
+ */
+bool jobq_may_ask(void);
+
+/* Asks on stderr; only the answer "yes" is true. */
+bool jobq_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether colour is wanted on this fd (habit 13). */
 bool jobq_colour(int fd);
