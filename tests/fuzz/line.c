@@ -88,7 +88,7 @@ read_all(const uint8_t *data, size_t size, uint8_t kind, uint32_t seed,
 	int pipes[2];
 
 	need(pipe2(pipes, O_NONBLOCK) == 0);
-	jobq_reader_init(&reader, pipes[0], 1 + kind % 64);
+	jobq_reader_init(&reader, pipes[0], 1 + 16 * (kind % 64));
 	if (kind & 0x80)
 		reader.delimiter = '\0';
 	reader.keep_blank = reader.any_text = (kind & 0x40) != 0;
