@@ -20,7 +20,7 @@ static struct jobq_filter filter = JOBQ_FILTER_INIT;
 static struct {
 	const char *format;
 	int64_t limit;
-	bool stats, json, table, local;
+	bool stats, prometheus, json, table, local;
 } given = { .limit = -1 };
 
 static const struct jobq_opt options[] = {
@@ -147,14 +147,14 @@ static enum jobq_status
 list_stats(struct list *list, struct jobq_err *err)
 {
 	struct jobq_buf request = JOBQ_BUF_INIT;
-	bool prometheus =
-	    given.format != NULL && strcmp(given.format, "prometheus") == 0;
 	enum jobq_status status;
 
-	jobq_filter_put_queues(&filter, &request);
+	jobq_buf_putc(&request, '{');
+	jobq_filter_put_queues(
+	    filter.queues.item, filter.queues.count, &request);
 	status = ask(list, JOBQ_VERB_STATS, &request,
-	    prometheus || list->as_table ? take_stats : NULL, err);
-	if (status == JOBQ_OK && prometheus)
+	    given.prometheus || list->as_table ? take_stats : NULL, err);
+	if (status == JOBQ_OK && given.prometheus)
 		jobq_stats_prometheus(&list->stats, &list->out.buf);
 	else if (status == JOBQ_OK && list->as_table)
 		jobq_stats_table(&list->stats, list->table.screen, list->colour,
@@ -206,7 +206,7 @@ check_options(void)
 	if (given.format == NULL && (given.json || given.table))
 		given.format = given.json ? "lines" : "table";
 	if (given.format != NULL && strcmp(given.format, "prometheus") == 0)
-		given.stats = true;
+		given.stats = given.prometheus = true;
 	if (command.count > 0 &&
 	    (narrows || given.stats || filter.queues.count > 0))
 		jobq_command_misuse(&command,

@@ -30,25 +30,17 @@ put_ms(struct jobq_buf *out, const char *member, int64_t ms)
 		jobq_buf_printf(out, ",\"%s\":%lld", member, (long long)ms);
 }
 
-static void
-put_queues(const struct jobq_filter *filter, struct jobq_buf *out)
+void
+jobq_filter_put_queues(
+    const char *const *queue, size_t count, struct jobq_buf *out)
 {
 	jobq_buf_puts(out, "\"queues\":[");
-	for (size_t i = 0; i < filter->queues.count; i++) {
-		const char *queue = filter->queues.item[i];
-
+	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			jobq_buf_putc(out, ',');
-		jobq_json_put_lossy(out, queue, strlen(queue));
+		jobq_json_put_lossy(out, queue[i], strlen(queue[i]));
 	}
 	jobq_buf_putc(out, ']');
-}
-
-void
-jobq_filter_put_queues(const struct jobq_filter *filter, struct jobq_buf *out)
-{
-	jobq_buf_putc(out, '{');
-	put_queues(filter, out);
 }
 
 void
@@ -62,7 +54,7 @@ jobq_filter_put(const struct jobq_filter *filter, struct jobq_buf *out)
 	else if (strcmp(state, "failed") == 0 || strcmp(state, "running") == 0)
 		by = state;
 	jobq_buf_printf(out, "{\"by\":\"%s\",", by);
-	put_queues(filter, out);
+	jobq_filter_put_queues(filter->queues.item, filter->queues.count, out);
 	put_text(out, "state", filter->state);
 	put_text(out, "name", filter->name);
 	put_text(out, "flow", filter->flow);

@@ -8,6 +8,7 @@
 #include "opt.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What is NULL, below 0 or empty does not narrow the list. */
@@ -26,12 +27,11 @@ struct jobq_filter {
 /* Whether it narrows by anything but the queue. */
 bool jobq_filter_narrows(const struct jobq_filter *filter);
 
-/*
- * Adds the request without its closing brace, for the verb list (which is
- * told the index to walk) or, with only the queues, for stats.
- */
+/* Adds the request of the verb list, without its closing brace. */
 void jobq_filter_put(const struct jobq_filter *filter, struct jobq_buf *out);
+
+/* Adds the member "queues" of a request. */
 void jobq_filter_put_queues(
-    const struct jobq_filter *filter, struct jobq_buf *out);
+    const char *const *queue, size_t count, struct jobq_buf *out);
 
 #endif

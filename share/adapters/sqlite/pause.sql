@@ -9,6 +9,7 @@ SELECT '{"event":"paused","queue":' || json_quote(p.value) || ',"done":'
 FROM json_each(?1, '$.queues') p LEFT JOIN queue q ON q.name = p.value
 ---
 INSERT INTO queue (name, paused_ms)
-SELECT p.value, r.now FROM json_each(?1, '$.queues') p, req r WHERE true
+SELECT p.value, r.now FROM json_each(?1, '$.queues') p, req r
+WHERE ?1 ->> '$.dry' IS NOT 1
 ON CONFLICT (name) DO UPDATE
 	SET paused_ms = coalesce(queue.paused_ms, excluded.paused_ms)

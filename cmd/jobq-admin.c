@@ -1,0 +1,251 @@
+/*
+ * jobq-admin: one-shots that make and tend a store. Each may run anywhere,
+ * any number of times.
+ */
+#include "command.h"
+#include "filter.h"
+#include "line.h"
+#include "log.h"
+#include "page.h"
+#include "view.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+static int64_t older_ms = -1, limit = -1;
+static bool dry_run;
+
+static const struct jobq_opt options[] = {
+	{ "older-than", 0, JOBQ_OPT_DURATION, &older_ms, "DURATION",
+	    "prune whatever ended so long ago", 0, 0, NULL },
+	{ "limit", 'n', JOBQ_OPT_INT, &limit, "N", "prune at most so many jobs",
+	    0, INT64_MAX, NULL },
+	{ "dry-run", 0, JOBQ_OPT_FLAG, &dry_run, NULL,
+	    "say what would be done, and change nothing", 0, 0, NULL },
+	JOBQ_OPT_END,
+};
+
+static const char *const synopsis[] = {
+	"[--dry-run] init|reap",
+	"[--dry-run] [--older-than DURATION] [--limit N] prune",
+	"[--dry-run] pause|resume QUEUE ...",
+	NULL,
+};
+
+static const char *const examples[] = {
+	"jobq-admin pause mail",
+	"jobq-admin prune --older-than 1h --dry-run",
+	NULL,
+};
+
+static struct jobq_command command = {
+	.name = "jobq-admin",
+	.summary = "make, tend, pause and resume a store",
+	.synopsis = synopsis,
+	.examples = examples,
+	.options = options,
+	.uses_store = true,
+	.reports = true,
+	.least_operands = 1,
+	.most_operands = -1,
+};
+
+struct admin {
+	struct jobq_store *store;
+	struct jobq_writer out;
+	bool print; /* lines are wanted on stdout */
+	size_t count;
+	/* Says what a line of the answer means; NULL: they are counted. */
+	void (*say)(const struct jobq_object *members);
+};
+
+static enum jobq_status
+take_line(void *context, struct jobq_object *members, struct jobq_span line,
+    struct jobq_err *err)
+{
+	struct admin *admin = context;
+
+	admin->count++;
+	if (admin->say != NULL)
+		admin->say(members);
+	return admin->print ? jobq_page_write(&admin->out, members, line, err)
+			    : JOBQ_OK;
+}
+
+/* members are those of the request, without braces. */
+static enum jobq_status
+ask(struct admin *admin, enum jobq_verb verb, const char *members,
+    struct jobq_err *err)
+{
+	struct jobq_buf request = JOBQ_BUF_INIT;
+	struct jobq_pages pages = { admin->store, verb, NULL, "after", limit,
+		JOBQ_BUF_INIT };
+	enum jobq_status status;
+
+	jobq_buf_printf(&request, "{%s%s%s", members,
+	    dry_run && *members != '\0' ? "," : "", dry_run ? "\"dry\":1" : "");
+	pages.request = request.data;
+	status = jobq_pages_ask(&pages, take_line, admin, err);
+	if (status == JOBQ_OK)
+		status = jobq_writer_flush(&admin->out, err);
+	jobq_pages_release(&pages);
+	jobq_buf_release(&request);
+	return status;
+}
+
+static enum jobq_status
+init(struct admin *admin, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+	const char *said = dry_run ? "would make the store" : "made store %s";
+
+	if (jobq_store_open(command.store_url, JOBQ_STORE_READ, &admin->store,
+		err) == JOBQ_OK)
+		said = "store %s is there already";
+	else if (!dry_run)
+		status = jobq_store_open(
+		    command.store_url, JOBQ_STORE_CREATE, &admin->store, err);
+	if (status == JOBQ_OK && !dry_run)
+		status = ask(admin, JOBQ_VERB_INIT, "", err);
+	if (status == JOBQ_OK)
+		jobq_log(JOBQ_INFO, said,
+		    admin->store == NULL ? "" : jobq_store_name(admin->store));
+	return status;
+}
+
+/* A job whose lease ran out, or that nobody wants any more. */
+static void
+say_reaped(const struct jobq_object *members)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	jobq_buf_puts(&text, dry_run ? "would reap job " : "reaped job ");
+	jobq_view_text(&text, jobq_view_member(members, "id"));
+	jobq_buf_puts(&text, ": ");
+	jobq_view_text(&text, jobq_view_member(members, "reason"));
+	jobq_log(JOBQ_INFO, "%s", text.data);
+	jobq_buf_release(&text);
+}
+
+/* A store lets some lapse at a time: it is asked until nothing does. */
+static enum jobq_status
+reap(struct admin *admin, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	admin->say = say_reaped;
+	do {
+		admin->count = 0;
+		status = ask(admin, JOBQ_VERB_REAP, "", err);
+	} while (status == JOBQ_OK && admin->count > 0 && !dry_run);
+	return status;
+}
+
+static enum jobq_status
+prune(struct admin *admin, struct jobq_err *err)
+{
+	char members[40] = "";
+	enum jobq_status status;
+
+	if (older_ms >= 0)
+		snprintf(members, sizeof members, "\"older_ms\":%lld",
+		    (long long)older_ms);
+	status = ask(admin, JOBQ_VERB_PRUNE, members, err);
+	if (admin->count > 0)
+		jobq_log(JOBQ_INFO, "jobs %s: %zu",
+		    dry_run ? "to delete" : "deleted", admin->count);
+	return status;
+}
+
+/* A queue that was paused or resumed, or was so already. */
+static void
+say_queue(const struct jobq_object *members)
+{
+	bool pause = strcmp(command.operands[0], "pause") == 0;
+	struct jobq_buf name = JOBQ_BUF_INIT;
+	const char *text = pause ? "paused queue %s" : "resumed queue %s";
+
+	if (!jobq_span_is(jobq_view_member(members, "done"), "true"))
+		text = pause ? "queue %s is paused already"
+			     : "queue %s was not paused";
+	else if (dry_run)
+		text = pause ? "would pause queue %s" : "would resume queue %s";
+	jobq_view_text(&name, jobq_view_member(members, "queue"));
+	jobq_log(JOBQ_INFO, text, name.data);
+	jobq_buf_release(&name);
+}
+
+static enum jobq_status
+set_queues(struct admin *admin, struct jobq_err *err)
+{
+	bool pause = strcmp(command.operands[0], "pause") == 0;
+	struct jobq_buf members = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	admin->say = say_queue;
+	jobq_filter_put_queues((const char *const *)command.operands + 1,
+	    (size_t)command.count - 1, &members);
+	status = ask(admin, pause ? JOBQ_VERB_PAUSE : JOBQ_VERB_RESUME,
+	    members.data, err);
+	jobq_buf_release(&members);
+	return status;
+}
+
+static const struct task {
+	const char *name;
+	enum jobq_status (*work)(struct admin *admin, struct jobq_err *err);
+} tasks[] = {
+	{ "init", init },
+	{ "reap", reap },
+	{ "prune", prune },
+	{ "pause", set_queues },
+	{ "resume", set_queues },
+	{ NULL, NULL },
+};
+
+/* The task that the operands ask for. */
+static const struct task *
+find_task(void)
+{
+	const char *name = command.operands[0];
+	const struct task *task = tasks;
+
+	while (task->name != NULL && strcmp(task->name, name) != 0)
+		task++;
+	if (task->name == NULL)
+		jobq_command_misuse(&command,
+		    "'%s' is none of init, reap, prune, pause, resume", name);
+	if ((task->work == set_queues) != (command.count > 1))
+		jobq_command_misuse(&command,
+		    "pause and resume go with queues, init, reap and prune "
+		    "stand alone");
+	if (task->work != prune && (older_ms >= 0 || limit >= 0))
+		jobq_command_misuse(
+		    &command, "--older-than and --limit go with prune");
+	return task;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct admin admin = { .print = false };
+	struct jobq_err err;
+	enum jobq_status status = JOBQ_OK;
+	const struct task *task;
+
+	jobq_command_start(&command, argc, argv);
+	task = find_task();
+	admin.print = dry_run || !isatty(STDOUT_FILENO);
+	jobq_writer_init(&admin.out, STDOUT_FILENO);
+	if (task->work != init)
+		status = jobq_store_open(
+		    command.store_url, JOBQ_STORE_WRITE, &admin.store, &err);
+	if (status == JOBQ_OK)
+		status = task->work(&admin, &err);
+	jobq_store_close(admin.store);
+	jobq_writer_release(&admin.out);
+	return jobq_command_end(&command, status, &err);
+}
