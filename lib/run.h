@@ -1,0 +1,78 @@
+/*
+ * The runner: job lines in, events out, one ending for each job line. What
+ * it does in which state is told at the top of run.c; the lines and options
+ * in jobq-run(1) and jobq-line(5).
+ *
+ * It works on one thread, from the main thread, and has signals blocked and
+ * read as a descriptor while it exists: TERM, INT, USR1, CHLD.
+ */
+#ifndef JOBQ_RUN_H
+#define JOBQ_RUN_H
+
+#include "log.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JOBQ_RUN_PLACES_MAX 1000
+
+/* Limit of a job's output: an ending with it must fit between stages. */
+#define JOBQ_RUN_OUTPUT_MAX ((uint64_t)1536 << 10)
+
+enum jobq_run_stdin { JOBQ_STDIN_INPUT, JOBQ_STDIN_JOB, JOBQ_STDIN_NONE };
+
+enum jobq_run_result {
+	JOBQ_RESULT_AUTO,
+	JOBQ_RESULT_TEXT,
+	JOBQ_RESULT_JSON,
+	JOBQ_RESULT_NONE,
+};
+
+struct jobq_run_options {
+	int in_fd, out_fd; /* job lines, events; neither is made non-blocking */
+	char *const *command; /* NULL-terminated; outlives the runner */
+	size_t places;
+	int64_t timeout_ms; /* of jobs that have none of their own; -1: none */
+	int64_t grace_ms;   /* from TERM to KILL */
+	int64_t pipe_wait_ms;
+	uint64_t output_limit_bytes;
+	enum jobq_run_stdin give;
+	enum jobq_run_result result;
+	bool permanent[256]; /* exit codes that fail for good */
+	bool clean_env;
+	bool unclaimed; /* lines with a state and no lease are taken, too */
+
+	/*
+	 * Called for each bad line of the input; what is not JOBQ_OK stops
+	 * the runner in an orderly way and becomes its status.
+	 */
+	enum jobq_status (*bad_line)(
+	    void *context, unsigned long number, const struct jobq_err *err);
+	/* What people should know; code and id may be NULL (see log.h). */
+	void (*say)(void *context, enum jobq_level level, const char *code,
+	    const char *id, const char *text);
+	void *context;
+};
+
+struct jobq_run;
+
+/* JOBQ_CONFIG when the command cannot be run at all. */
+enum jobq_status jobq_run_open(struct jobq_run **run,
+    const struct jobq_run_options *options, struct jobq_err *err);
+
+/*
+ * Works until the input has ended (or a signal asked for the end) and every
+ * job line has got its ending. JOBQ_OK; JOBQ_EMPTY when some attempt failed;
+ * JOBQ_AGAIN after five failures in a row to start anything; JOBQ_IO when
+ * the input or output failed; what bad_line returned.
+ */
+enum jobq_status jobq_run_work(struct jobq_run *run, struct jobq_err *err);
+
+/* Whether the reader of the output went away. */
+bool jobq_run_reader_gone(const struct jobq_run *run);
+
+void jobq_run_close(struct jobq_run *run);
+
+#endif

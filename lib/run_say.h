@@ -1,0 +1,52 @@
+/*
+ * What is said of a task: events while it runs, its result, its ending.
+ * Only the files of the runner include this.
+ */
+#ifndef JOBQ_RUN_SAY_H
+#define JOBQ_RUN_SAY_H
+
+#include "event.h"
+#include "run_task.h"
+
+/* The member of an ending that holds the result, if any. */
+struct jobq_result {
+	struct jobq_buf text; /* ,"output":... */
+	bool is_stdout;	      /* all that was kept of it is in there */
+	uint64_t dropped;     /* bytes beyond the limit */
+};
+
+/* run_tell.c: events of a task. */
+struct jobq_buf *jobq_tell_begin(
+    struct jobq_task *task, enum jobq_event_kind kind);
+void jobq_tell_end(struct jobq_task *task);
+void jobq_tell_bytes(struct jobq_task *task, struct jobq_stream *stream,
+    const char *bytes, size_t len);
+void jobq_tell_soon(struct jobq_task *task);
+void jobq_tell_rest(struct jobq_task *task, bool out_too);
+
+/* run_note.c: descriptor 3; len 0 is its end. */
+void jobq_note_bytes(struct jobq_task *task, const char *bytes, size_t len);
+bool jobq_note_has_progress(const struct jobq_task *task);
+void jobq_note_put_progress(struct jobq_task *task, struct jobq_buf *out);
+
+/* run_result.c. */
+/* JOBQ_INVALID: it should be JSON and is not; then there is no text. */
+enum jobq_status jobq_result_make(const struct jobq_task *task,
+    struct jobq_result *result, struct jobq_err *err);
+
+/* run_ending.c: how a task ends. */
+struct jobq_verdict {
+	enum jobq_event_kind kind;
+	const char *reason;		    /* or NULL */
+	const struct jobq_buf *reason_json; /* or NULL; goes before reason */
+	const struct jobq_result *result;   /* or NULL */
+	bool retry;			    /* failed: not for good */
+	int64_t retry_after_ms;		    /* JOBQ_ABSENT: not said */
+	struct jobq_err error;		    /* failed: what is to be said */
+};
+/* Of a task whose work is over, or that was stopped before it began. */
+void jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict);
+void jobq_ending_tell(
+    struct jobq_task *task, const struct jobq_verdict *verdict);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * A task is one job line that the runner holds, from its reading to its
+ * ending. Tasks stand in one list in the order of their reading; their
+ * memory is reused. Only the files of the runner include this.
+ */
+#ifndef JOBQ_RUN_TASK_H
+#define JOBQ_RUN_TASK_H
+
+#include "child.h"
+#include "job.h"
+#include "loop.h"
+#include "run_ids.h"
+#include "run_stream.h"
+
+/* Told at the top of run.c. */
+enum jobq_task_state {
+	JOBQ_WAITING,
+	JOBQ_ANNOUNCED,
+	JOBQ_RUNNING,
+	JOBQ_STOPPING,
+	JOBQ_KILLING,
+	JOBQ_DRAINING,
+	JOBQ_CLEANING,
+	JOBQ_SWEEPING,
+	JOBQ_TASK_STATES,
+};
+
+enum jobq_task_event {
+	JOBQ_PLACE,   /* a place is free */
+	JOBQ_WRITTEN, /* all events so far are written */
+	JOBQ_EXIT,    /* the handler's work is over */
+	JOBQ_CLOSED,  /* nothing more can come out of it */
+	JOBQ_LEFT,    /* processes that it started are left */
+	JOBQ_ALONE,   /* none is */
+	JOBQ_DUE,     /* the timer of the state */
+	JOBQ_STOP,    /* timeout, cancel, lost: see the task's cause */
+	JOBQ_QUIT,    /* the runner ends */
+	JOBQ_FORCE,   /* the runner ends at once */
+	JOBQ_TASK_EVENTS,
+};
+
+/* Why a task is stopped; of several the greatest decides its ending. */
+enum jobq_cause {
+	JOBQ_CAUSE_NONE,
+	JOBQ_CAUSE_QUIT,
+	JOBQ_CAUSE_TIMEOUT,
+	JOBQ_CAUSE_CANCEL,
+	JOBQ_CAUSE_LOST,
+};
+
+/* A process with its pipes; the handler of "-- command". */
+struct jobq_task_process {
+	struct jobq_child child;
+	struct jobq_watch exit, in, out, err, note;
+	size_t in_sent; /* of the task's input */
+	bool exited, left;
+};
+
+/* How the work of a task went, as its handler saw it. */
+struct jobq_outcome {
+	bool known; /* false: it never began, or could not be ended */
+	int wait_status;
+	int64_t user_us, sys_us, max_rss_bytes;
+};
+
+enum { JOBQ_PROGRESS_MEMBERS = 3 }; /* percent, note, data */
+
+/* What a job says on descriptor 3, see run_note.c. */
+struct jobq_notes {
+	struct jobq_buf line; /* that is not whole yet */
+	struct jobq_buf progress[JOBQ_PROGRESS_MEMBERS]; /* not told yet */
+	struct jobq_buf output; /* the result, len 0: none was given */
+	struct jobq_buf cancel; /* the reason as JSON, len 0: none */
+	int64_t snooze_ms, retry_after_ms; /* JOBQ_ABSENT: not asked for */
+	uint64_t dropped;
+	bool skipping, complained;
+};
+
+struct jobq_run;
+
+struct jobq_task {
+	struct jobq_task *prev, *next;
+	struct jobq_run *run;
+	enum jobq_task_state state;
+	enum jobq_cause cause;
+	size_t place;	 /* SIZE_MAX: none */
+	uint64_t serial; /* of its start; 0: not started */
+	int64_t n;	 /* of its last event */
+
+	struct jobq_buf line;
+	struct jobq_job job;
+	const char *id;
+	char given_id[JOBQ_GIVEN_ID_SIZE];
+
+	struct jobq_timer step;	   /* of the state */
+	struct jobq_timer timeout; /* of the job */
+	struct jobq_timer lease;
+	struct jobq_timer tell; /* the next output event */
+	int64_t lease_until_ms;
+	int64_t kill_at_ms;    /* once it was asked to end; 0: not yet */
+	int64_t abandon_at_ms; /* once it was killed; 0: not yet */
+	int64_t begun_ns, ended_ns;
+
+	struct jobq_task_process process;
+	struct jobq_outcome outcome;
+	bool pipe_held, asked;
+	bool err_next; /* whose turn it is in output events */
+	struct jobq_stream out, err;
+	struct jobq_buf input; /* text for standard input */
+	struct jobq_notes notes;
+};
+
+/* Tasks in order. */
+struct jobq_task_list {
+	struct jobq_task *first, *last;
+	size_t count;
+};
+
+void jobq_task_list_add(struct jobq_task_list *list, struct jobq_task *task);
+void jobq_task_list_remove(struct jobq_task_list *list, struct jobq_task *task);
+
+/* A cleared task of the list, or a new one. */
+struct jobq_task *jobq_task_take(
+    struct jobq_task_list *spare, struct jobq_run *run);
+
+/* Clears a task for its next use; it stands in no list. */
+void jobq_task_clear(struct jobq_task *task);
+void jobq_task_free(struct jobq_task *task);
+
+/* Adds what an event of this state does (run.c). */
+void jobq_task_post(struct jobq_task *task, enum jobq_task_event event);
+
+/* Raises the cause and posts JOBQ_STOP. */
+void jobq_task_stop(struct jobq_task *task, enum jobq_cause cause);
+
+/* Whether it holds a lease that can be renewed, and for how long one lasts. */
+bool jobq_task_leased(const struct jobq_task *task);
+int64_t jobq_task_lease_ms(const struct jobq_task *task);
+
+#endif

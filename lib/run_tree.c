@@ -1,0 +1,319 @@
+/*
+ * Ending processes, those included that a job's own process left behind.
+ *
+ * A job's process leads a session and a group. It stays unreaped until its
+ * task ends, so that neither number can go to anyone else. Signals go to the
+ * group at once, then to all descendants outside of it. Those whose parents
+ * are gone have become children of this process: each belongs to the job
+ * whose session it is in, else to the one that its environment names.
+ *
+ * A child that belongs to no task is a stray: left over by a job that has
+ * ended or could not be told apart. It is left alone as long as a task runs
+ * that ran when it was first seen, for it may belong to that one; then it
+ * is asked to end, and killed after the grace. Children that this process
+ * had before it began are not ours to end; then neither are strays, which
+ * may be theirs, nor are they where this process is the init of a container.
+ */
+#include "run_exec.h"
+
+#include "clock.h"
+#include "mem.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define FRESH_MS 20 /* a list of all processes serves for so long */
+#define STRAY_MS 100
+#define STRAY_ABANDON_MS 10000
+#define STRAY_ABANDON_FORCED_MS 500
+
+static void
+stray_due(void *context)
+{
+	struct jobq_run *run = context;
+
+	run->look = true;
+}
+
+void
+jobq_tree_open(struct jobq_run *run)
+{
+	struct jobq_exec *exec = run->exec;
+
+	exec->stray_timer.due = stray_due;
+	exec->stray_timer.context = run;
+	jobq_processes_children(exec->spawner, &exec->children);
+	exec->inherited = jobq_xcalloc(exec->children.count, sizeof(pid_t));
+	for (size_t i = 0; i < exec->children.count; i++)
+		exec->inherited[exec->inherited_count++] =
+		    exec->children.item[i].pid;
+}
+
+void
+jobq_tree_close(struct jobq_run *run)
+{
+	struct jobq_exec *exec = run->exec;
+
+	jobq_timer_stop(run->loop, &exec->stray_timer);
+	jobq_processes_release(&exec->children);
+	jobq_processes_release(&exec->all);
+	free(exec->inherited);
+	free(exec->stray);
+}
+
+static const struct jobq_processes *
+all_processes(struct jobq_exec *exec)
+{
+	int64_t now_ms = jobq_mono_ms();
+
+	if (exec->all_at_ms == 0 || now_ms - exec->all_at_ms > FRESH_MS) {
+		jobq_processes_all(exec->spawner, &exec->all);
+		exec->all_at_ms = now_ms;
+	}
+	return &exec->all;
+}
+
+/* The task whose own process this is; from *near on, for lists are alike. */
+static struct jobq_task *
+main_of(struct jobq_run *run, pid_t pid, struct jobq_task **near)
+{
+	struct jobq_task *task = *near != NULL ? *near : run->tasks.first;
+
+	for (size_t i = 0; i < run->tasks.count; i++) {
+		if (task->process.child.pid == pid) {
+			*near = task->next;
+			return task;
+		}
+		task = task->next != NULL ? task->next : run->tasks.first;
+	}
+	return NULL;
+}
+
+static bool
+env_names(const struct jobq_process *process, const struct jobq_task *task)
+{
+	struct jobq_buf id = JOBQ_BUF_INIT;
+	struct jobq_buf epoch = JOBQ_BUF_INIT;
+	struct jobq_buf wanted = JOBQ_BUF_INIT;
+	bool same = false;
+
+	if (jobq_process_env(process, "JOBQ_ID", &id) &&
+	    strcmp(id.data != NULL ? id.data : "", task->id) == 0) {
+		jobq_process_env(process, "JOBQ_EPOCH", &epoch);
+		if (task->job.has_lease)
+			jobq_buf_int(&wanted, task->job.epoch);
+		same = epoch.len == wanted.len &&
+		       (epoch.len == 0 ||
+			   memcmp(epoch.data, wanted.data, epoch.len) == 0);
+	}
+	jobq_buf_release(&id);
+	jobq_buf_release(&epoch);
+	jobq_buf_release(&wanted);
+	return same;
+}
+
+/* The task that an adopted process belongs to, or NULL. */
+static struct jobq_task *
+owner(struct jobq_run *run, const struct jobq_process *process)
+{
+	pid_t session = jobq_process_session(process);
+	struct jobq_task *task;
+
+	for (task = run->tasks.first; task != NULL; task = task->next)
+		if (task->process.child.pid != 0 &&
+		    task->process.child.pid == session)
+			return task;
+	for (task = run->tasks.first; task != NULL; task = task->next)
+		if (task->process.child.pid != 0 && env_names(process, task))
+			return task;
+	return NULL;
+}
+
+static bool
+is_inherited(const struct jobq_exec *exec, pid_t pid)
+{
+	for (size_t i = 0; i < exec->inherited_count; i++)
+		if (exec->inherited[i] == pid)
+			return true;
+	return false;
+}
+
+static void
+signal_all(struct jobq_task *task, int number)
+{
+	struct jobq_run *run = task->run;
+	struct jobq_exec *exec = run->exec;
+	const struct jobq_child *child = &task->process.child;
+	const struct jobq_processes *all = all_processes(exec);
+	struct jobq_task *near = NULL;
+
+	jobq_processes_children(exec->spawner, &exec->children);
+	jobq_tree_signal(all, child->pid, child->pid, number);
+	for (size_t i = 0; i < exec->children.count; i++) {
+		const struct jobq_process *process = &exec->children.item[i];
+
+		if (main_of(run, process->pid, &near) == NULL &&
+		    !is_inherited(exec, process->pid) &&
+		    owner(run, process) == task)
+			jobq_tree_signal(all, process->pid, child->pid, number);
+	}
+	jobq_child_signal(child, number);
+	if (number == SIGTERM)
+		jobq_child_signal(child, SIGCONT);
+}
+
+void
+jobq_tree_ask(struct jobq_task *task)
+{
+	signal_all(task, SIGTERM);
+}
+
+void
+jobq_tree_kill(struct jobq_task *task)
+{
+	task->run->exec->all_at_ms = 0;
+	signal_all(task, SIGKILL);
+}
+
+/* --- strays -------------------------------------------------------------- */
+
+static struct jobq_stray *
+stray_of(struct jobq_run *run, pid_t pid)
+{
+	struct jobq_exec *exec = run->exec;
+
+	for (size_t i = 0; i < exec->stray_count; i++)
+		if (exec->stray[i].pid == pid)
+			return &exec->stray[i];
+	exec->stray = jobq_grow(exec->stray, exec->stray_count,
+	    &exec->stray_cap, sizeof(exec->stray[0]));
+	exec->stray[exec->stray_count] =
+	    (struct jobq_stray){ .pid = pid, .serial = run->serial };
+	return &exec->stray[exec->stray_count++];
+}
+
+/* Whether a task still runs that ran when the stray was first seen. */
+static bool
+may_be_owned(const struct jobq_run *run, const struct jobq_stray *stray)
+{
+	const struct jobq_task *task;
+
+	for (task = run->tasks.first; task != NULL; task = task->next)
+		if (task->serial != 0 && task->serial <= stray->serial)
+			return true;
+	return false;
+}
+
+/* Asks, kills, abandons; false when it is abandoned. */
+static bool
+end_stray(struct jobq_run *run, struct jobq_stray *stray)
+{
+	struct jobq_exec *exec = run->exec;
+	int64_t now_ms = jobq_mono_ms();
+	bool begin = stray->kill_at_ms == 0;
+
+	if (begin)
+		stray->kill_at_ms = now_ms + run->options.grace_ms;
+	if (run->forced && stray->kill_at_ms > now_ms)
+		stray->kill_at_ms = now_ms;
+	if (stray->kill_at_ms > now_ms) {
+		if (begin)
+			jobq_tree_signal(
+			    all_processes(exec), stray->pid, 0, SIGTERM);
+	} else {
+		if (stray->abandon_at_ms == 0)
+			stray->abandon_at_ms =
+			    now_ms + (run->forced ? STRAY_ABANDON_FORCED_MS
+						  : STRAY_ABANDON_MS);
+		if (now_ms >= stray->abandon_at_ms)
+			return false;
+		exec->all_at_ms = 0;
+		jobq_tree_signal(all_processes(exec), stray->pid, 0, SIGKILL);
+	}
+	jobq_timer_set(run->loop, &exec->stray_timer, now_ms + STRAY_MS);
+	return true;
+}
+
+/* Takes care of strays; returns whether some are to be waited for. */
+static bool
+end_strays(struct jobq_run *run)
+{
+	struct jobq_exec *exec = run->exec;
+	size_t kept = 0;
+	bool left = false;
+
+	for (size_t i = 0; i < exec->stray_count; i++) {
+		if (!exec->stray[i].seen)
+			continue;
+		exec->stray[i].seen = false;
+		exec->stray[kept++] = exec->stray[i];
+	}
+	exec->stray_count = kept;
+	if (exec->inherited_count > 0 || getpid() == 1)
+		return false;
+	for (size_t i = 0; i < exec->stray_count; i++)
+		if (may_be_owned(run, &exec->stray[i]) ||
+		    end_stray(run, &exec->stray[i]))
+			left = true;
+	return left;
+}
+
+/* --- a look -------------------------------------------------------------- */
+
+/* One of them has ended: its number may come back as that of another. */
+static void
+disinherit(struct jobq_exec *exec, pid_t pid)
+{
+	for (size_t i = 0; i < exec->inherited_count; i++)
+		if (exec->inherited[i] == pid)
+			exec->inherited[i] =
+			    exec->inherited[--exec->inherited_count];
+}
+
+static void
+look_at(struct jobq_run *run, const struct jobq_process *process)
+{
+	struct jobq_exec *exec = run->exec;
+	struct jobq_task *task;
+
+	if (is_inherited(exec, process->pid)) {
+		if (jobq_process_reap(process))
+			disinherit(exec, process->pid);
+		return;
+	}
+	if (jobq_process_reap(process))
+		return;
+	task = owner(run, process);
+	if (task != NULL)
+		task->process.left = true;
+	else
+		stray_of(run, process->pid)->seen = true;
+}
+
+bool
+jobq_tree_look(struct jobq_run *run)
+{
+	struct jobq_exec *exec = run->exec;
+	struct jobq_task *near = NULL;
+	struct jobq_task *task;
+	struct jobq_task *next;
+
+	jobq_processes_children(exec->spawner, &exec->children);
+	for (size_t i = 0; i < exec->children.count; i++)
+		if (main_of(run, exec->children.item[i].pid, &near) == NULL)
+			look_at(run, &exec->children.item[i]);
+	for (task = run->tasks.first; task != NULL; task = next) {
+		bool left = task->process.left;
+
+		next = task->next;
+		task->process.left = false;
+		if (task->state == JOBQ_CLEANING ||
+		    task->state == JOBQ_SWEEPING)
+			jobq_task_post(task, left ? JOBQ_LEFT : JOBQ_ALONE);
+	}
+	return end_strays(run);
+}

@@ -1,0 +1,271 @@
+/*
+ * The runner as a whole: its beginning, its rounds, its end.
+ *
+ * A round waits for what comes up and serves it, looks at what processes are
+ * left, starts what can start, and writes. Whatever changes many tasks at
+ * once (the end, asked for by a signal or a failure) is only noted where it
+ * comes up and done between rounds, when no task is in the middle of
+ * anything.
+ */
+#include "run_engine.h"
+
+#include "clock.h"
+#include "mem.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "banned.h"
+
+#define FIRST_BACKOFF_MS 250
+#define MOST_BACKOFF_MS 30000
+
+void
+jobq_run_say(struct jobq_run *run, enum jobq_level level, const char *code,
+    const char *id, const char *format, ...)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+	va_list args;
+
+	va_start(args, format);
+	jobq_buf_vprintf(&text, format, args);
+	va_end(args);
+	run->options.say(run->options.context, level, code, id, text.data);
+	jobq_buf_release(&text);
+}
+
+void
+jobq_run_quit(
+    struct jobq_run *run, enum jobq_status status, const struct jobq_err *err)
+{
+	if (run->status == JOBQ_OK && status != JOBQ_OK) {
+		run->status = status;
+		if (err != NULL)
+			run->err = *err;
+	}
+	if (!run->quitting)
+		run->quit_due = true;
+	run->quitting = true;
+}
+
+static size_t
+running(const struct jobq_run *run)
+{
+	return run->tasks.count - run->waiting;
+}
+
+static void
+stop_signal(struct jobq_run *run)
+{
+	if (run->quitting) {
+		run->quit_due = true;
+		run->forced = true;
+		return;
+	}
+	jobq_run_say(run, JOBQ_WARNING, NULL, NULL,
+	    "stopping, %zu running, again to force", running(run));
+	jobq_run_quit(run, JOBQ_OK, NULL);
+}
+
+static void
+say_status(struct jobq_run *run)
+{
+	const char *waits = "jobs";
+
+	if (jobq_out_pending(run) > 0)
+		waits = "the reader of its output";
+	else if (run->hold.at_ms != 0)
+		waits = "a while, because jobs could not be started";
+	else if (running(run) > 0)
+		waits = "commands";
+	jobq_run_say(run, JOBQ_WARNING, NULL, NULL,
+	    "waits for %s: %zu running, %zu waiting, %zu places free, "
+	    "%zu bytes unsent, %llu done, %llu of them failed%s%s",
+	    waits, running(run), run->waiting, run->free_count,
+	    jobq_out_pending(run), (unsigned long long)run->done,
+	    (unsigned long long)run->failed,
+	    jobq_feed_ended(run) ? ", input ended" : "",
+	    run->quitting ? ", stopping" : "");
+}
+
+static void
+signalled(void *context, const struct signalfd_siginfo *info)
+{
+	struct jobq_run *run = context;
+
+	switch (info->ssi_signo) {
+	case SIGCHLD:
+		run->look = true;
+		break;
+	case SIGUSR1:
+		say_status(run);
+		break;
+	default:
+		stop_signal(run);
+		break;
+	}
+}
+
+/* An interrupt that is ignored, as in a shell's background, stays so. */
+static void
+open_signals(struct jobq_run *run)
+{
+	int numbers[] = { SIGCHLD, SIGTERM, SIGUSR1, SIGINT, 0 };
+	struct sigaction action;
+
+	if (sigaction(SIGINT, NULL, &action) == 0 &&
+	    action.sa_handler == SIG_IGN)
+		numbers[3] = 0;
+	signal(SIGPIPE, SIG_IGN);
+	jobq_loop_signals(run->loop, numbers, signalled, run);
+}
+
+static void
+hold_due(void *context)
+{
+	(void)context; /* the next round starts what can start */
+}
+
+static void
+open_places(struct jobq_run *run)
+{
+	size_t places = run->options.places;
+
+	run->tmpdir = jobq_xcalloc(places, sizeof(run->tmpdir[0]));
+	run->free_place = jobq_xcalloc(places, sizeof(size_t));
+	for (size_t i = places; i > 0; i--)
+		run->free_place[run->free_count++] = i - 1;
+}
+
+enum jobq_status
+jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
+    struct jobq_err *err)
+{
+	struct jobq_run *run = jobq_xcalloc(1, sizeof(*run));
+	enum jobq_status status;
+
+	run->options = *options;
+	run->backoff =
+	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
+	run->hold.due = hold_due;
+	signal(SIGPIPE, SIG_IGN);
+	/* It takes descriptors out of use before others are opened. */
+	status = jobq_exec_open(run, err);
+	if (status != JOBQ_OK) {
+		jobq_run_close(run);
+		return status;
+	}
+	run->loop = jobq_loop_new();
+	open_signals(run);
+	open_places(run);
+	jobq_leases_open(run);
+	jobq_out_open(run);
+	jobq_feed_open(run);
+	*out = run;
+	return JOBQ_OK;
+}
+
+static void
+free_tasks(struct jobq_task_list *list)
+{
+	struct jobq_task *task = list->first;
+
+	while (task != NULL) {
+		struct jobq_task *next = task->next;
+
+		jobq_task_free(task);
+		task = next;
+	}
+}
+
+void
+jobq_run_close(struct jobq_run *run)
+{
+	if (run == NULL)
+		return;
+	jobq_feed_close(run);
+	jobq_leases_close(run);
+	jobq_out_close(run);
+	if (run->handler != NULL)
+		run->handler->close(run);
+	for (size_t i = 0; run->tmpdir != NULL && i < run->options.places; i++)
+		jobq_tmpdir_release(&run->tmpdir[i]);
+	free_tasks(&run->tasks);
+	free_tasks(&run->spare);
+	jobq_loop_free(run->loop);
+	free(run->tmpdir);
+	free(run->free_place);
+	jobq_buf_release(&run->text);
+	jobq_buf_release(&run->result.text);
+	free(run);
+}
+
+bool
+jobq_run_reader_gone(const struct jobq_run *run)
+{
+	return jobq_out_gone(run);
+}
+
+/* Whether a job that waits may be started now. */
+static bool
+may_start(const struct jobq_run *run)
+{
+	return run->first_waiting != NULL && run->free_count > 0 &&
+	       !run->quitting && run->hold.at_ms == 0 &&
+	       jobq_out_pending(run) <= JOBQ_OUT_CROWDED_BYTES;
+}
+
+/* Tells all tasks that the runner ends. */
+static void
+quit_tasks(struct jobq_run *run)
+{
+	enum jobq_task_event event = run->forced ? JOBQ_FORCE : JOBQ_QUIT;
+	struct jobq_task *task;
+	struct jobq_task *next;
+
+	run->quit_due = false;
+	jobq_feed_quit(run);
+	for (task = run->tasks.first; task != NULL; task = next) {
+		next = task->next;
+		jobq_task_post(task, event);
+	}
+	run->look = true;
+}
+
+static bool
+finished(const struct jobq_run *run)
+{
+	return run->tasks.count == 0 && jobq_feed_ended(run) && !run->look &&
+	       !run->left && (jobq_out_idle(run) || run->forced);
+}
+
+enum jobq_status
+jobq_run_work(struct jobq_run *run, struct jobq_err *err)
+{
+	run->look = true;
+	do {
+		bool at_once = run->quit_due || run->look || may_start(run);
+
+		jobq_feed_update(run);
+		jobq_loop_turn(run->loop, at_once ? 0 : -1);
+		if (run->quit_due)
+			quit_tasks(run);
+		if (run->look) {
+			run->look = false;
+			run->left = run->handler->look(run);
+		}
+		while (may_start(run))
+			jobq_task_post(run->first_waiting, JOBQ_PLACE);
+		jobq_out_flush(run);
+	} while (!finished(run));
+	if (run->status != JOBQ_OK) {
+		*err = run->err;
+		return run->status;
+	}
+	if (!jobq_out_gone(run) && jobq_out_pending(run) > 0)
+		return jobq_fail(err, JOBQ_IO,
+		    "%zu bytes of output could not be written",
+		    jobq_out_pending(run));
+	return run->failed > 0 ? JOBQ_EMPTY : JOBQ_OK;
+}
