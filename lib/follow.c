@@ -240,10 +240,20 @@ move_cursor(struct follow *follow, struct jobq_buf *cursor)
 	}
 }
 
+/*
+ * A store that keeps no events is still asked for the states of jobs, at each
+ * look, when events are not wanted for themselves.
+ */
 static enum jobq_status
 read_events(struct follow *follow, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
+
+	if (follow->options->event == NULL && follow->count > 0 &&
+	    !jobq_adapter_has(jobq_store_adapter(follow->store), "events")) {
+		follow->check_at_ms = 0;
+		return JOBQ_OK;
+	}
 
 	for (size_t i = 0; i < follow->group_count && !status; i++) {
 		struct jobq_pages *pages = &follow->group[i].pages;
@@ -288,25 +298,25 @@ look(struct follow *follow, struct jobq_err *err)
 }
 
 /* Waits for a hint, or until it is time to look anyway. */
-static void
-wait_for_hint(struct follow *follow)
+static enum jobq_status
+wait_for_hint(struct follow *follow, struct jobq_err *err)
 {
+	const struct jobq_follow_options *options = follow->options;
 	int64_t begun = jobq_mono_ms();
-	int64_t end = begun + follow->options->interval_ms;
+	int64_t end = begun + options->interval_ms;
+	enum jobq_status status;
 	bool heard = false;
 
 	for (;;) {
 		struct pollfd poll_fd = { .events = POLLIN };
-		int64_t now, shown = -1;
+		int64_t wait, shown = -1;
 
-		if (follow->options->looked != NULL)
-			shown =
-			    follow->options->looked(follow->options->context);
-		now = jobq_mono_ms();
-		if (now >= end || (heard && now - begun >= LEAST_MS))
-			return;
-		int64_t wait = (heard ? begun + LEAST_MS : end) - now;
-
+		status = options->looked == NULL
+			     ? JOBQ_OK
+			     : options->looked(options->context, &shown, err);
+		wait = (heard ? begun + LEAST_MS : end) - jobq_mono_ms();
+		if (status != JOBQ_OK || wait <= 0)
+			break;
 		if (shown >= 0 && shown < wait)
 			wait = shown;
 		poll_fd.fd = heard ? -1 : jobq_store_fd(follow->store);
@@ -315,6 +325,7 @@ wait_for_hint(struct follow *follow)
 			heard = true;
 		}
 	}
+	return status;
 }
 
 /* Whether the failure of a look is one that passes; then it was waited. */
@@ -351,7 +362,9 @@ look_on(struct follow *follow, struct jobq_err *err)
 		    (follow->count > 0 && follow->ended == follow->count))
 			return follow->failed ? JOBQ_EMPTY : JOBQ_OK;
 		if (!follow->again)
-			wait_for_hint(follow);
+			status = wait_for_hint(follow, err);
+		if (status != JOBQ_OK)
+			return status;
 	}
 }
 

@@ -42,10 +42,13 @@ struct jobq_follow_options {
 	 */
 	void (*ended)(void *context, const char *id, const char *state);
 	/*
-	 * After each look, before the wait: how long to wait at most until
-	 * the next call, in ms (a view that counts seconds). NULL: not wanted.
+	 * After each look, before the wait for the next. It may shorten the
+	 * wait, which is -1 at first, to be called again (a view that counts
+	 * seconds). Any status but JOBQ_OK ends the following. NULL: not
+	 * wanted.
 	 */
-	int64_t (*looked)(void *context);
+	enum jobq_status (*looked)(
+	    void *context, int64_t *wait_ms, struct jobq_err *err);
 	/*
 	 * The store is away (JOBQ_AGAIN, JOBQ_IO); it is asked again in
 	 * wait_ms. NULL: its being away ends the following.

@@ -241,3 +241,17 @@ jobq_ids_next(struct jobq_ids_input *input, bool wait, struct jobq_ids *ids,
 			return status;
 	}
 }
+
+enum jobq_status
+jobq_ids_read(
+    struct jobq_command *command, struct jobq_ids *ids, struct jobq_err *err)
+{
+	struct jobq_ids_input input;
+	enum jobq_status status = JOBQ_OK;
+
+	jobq_ids_open(&input, command);
+	while (status == JOBQ_OK)
+		status = jobq_ids_next(&input, true, ids, err);
+	jobq_ids_close(&input);
+	return status == JOBQ_EMPTY ? JOBQ_OK : status;
+}

@@ -68,4 +68,8 @@ void jobq_ids_close(struct jobq_ids_input *input);
 enum jobq_status jobq_ids_next(struct jobq_ids_input *input, bool wait,
     struct jobq_ids *ids, struct jobq_err *err);
 
+/* Adds the ids of all lines, up to the end; JOBQ_INVALID with --strict. */
+enum jobq_status jobq_ids_read(
+    struct jobq_command *command, struct jobq_ids *ids, struct jobq_err *err);
+
 #endif
