@@ -1,0 +1,35 @@
+#!/usr/bin/env bats
+load support/common
+
+@test "demo: does what it says, checks it, and leaves nothing behind" {
+	run_apart timeout 120 "$TOP/share/demo/run"
+	same 0 "$status"
+	lacks "$stderr" "demo:" $'\e'
+	has "$stdout" "jobs, all as told" '$ jobq-claim --follow |' \
+		"failed in attempt 1 of 1"
+	same "" "$(ls "$TMPDIR")"
+}
+
+@test "demo: draws the numbers where standard error is a terminal" {
+	timeout 120 script -qec "$TOP/share/demo/run" screen >/dev/null </dev/null
+	has "$(<screen)" "all as told" $'\e[J'
+	same "" "$(ls "$TMPDIR")"
+}
+
+@test "demo: says what is not as told, exits 1 and cleans up" {
+	mkdir fake
+	printf '#!/bin/sh\necho 0 -\n' >fake/sha256sum
+	chmod +x fake/sha256sum
+	run_apart timeout 120 env PATH="$PWD/fake:$PATH" "$TOP/share/demo/run"
+	same 1 "$status"
+	has "$stderr" "demo: sums: expected"
+	same "" "$(ls "$TMPDIR")"
+}
+
+@test "demo: says so when nothing is built" {
+	mkdir -p copy/share/demo
+	cp "$TOP/share/demo/run" copy/share/demo
+	run_apart env JOBQ_BUILD="$PWD/nothing" copy/share/demo/run
+	same 2 "$status"
+	has "$stderr" "not built"
+}
