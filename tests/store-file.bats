@@ -12,7 +12,7 @@ setup() {
 	# Root may write everywhere; without two of its powers it may not.
 	weakly=()
 	[ "$(id -u)" != 0 ] || weakly=(setpriv
-		--bounding-set -dac_override,-dac_read_search)
+		--bounding-set '-dac_override,-dac_read_search')
 }
 
 teardown() {
@@ -285,9 +285,9 @@ names() {
 	local verb
 	storecall "$JOBQ_URL" init <<<'{}'
 	for verb in claim.probe claim settle push cancel retry reap prune events; do
-		names "$verb.sql" >names
-		plan "$verb.sql" >plan
-		same "$(wc -l <names)" "$(grep -c '^statement' plan)"
+		names "$verb.sql" >names.out
+		plan "$verb.sql" >plan.out
+		same "$(wc -l <names.out)" "$(grep -c '^statement' plan.out)"
 		awk -v verb="$verb" 'NR == FNR { names[NR] = $0 " "; next }
 		/^statement/ { at++ }
 		match($0, /SCAN [a-z_]+/) && !/USING/ {
@@ -297,19 +297,19 @@ names() {
 				bad = 1
 			}
 		}
-		END { exit bad }' names plan
+		END { exit bad }' names.out plan.out
 	done
 }
 
 @test "store file: claim walks the indexes made for it" {
 	storecall "$JOBQ_URL" init <<<'{}'
-	plan claim.sql >plan
-	has "$(<plan)" 'INDEX job_ready (queue=' 'INDEX job_due (' \
+	plan claim.sql >plan.out
+	has "$(<plan.out)" 'INDEX job_ready (queue=' 'INDEX job_due (' \
 		'INDEX job_lease (' 'INDEX job_expiry (' 'INDEX job_prune ('
-	plan claim.probe.sql >plan
-	has "$(<plan)" 'INDEX job_ready (queue=' 'INDEX job_due' 'INDEX job_lease'
-	plan settle.sql >plan
-	has "$(<plan)" 'INDEX job_id (id=' 'INDEX job_prune ('
-	plan push.sql >plan
-	has "$(<plan)" 'INDEX job_id (id=' 'INDEX job_key (queue=? AND key=?)'
+	plan claim.probe.sql >plan.out
+	has "$(<plan.out)" 'INDEX job_ready (queue=' 'INDEX job_due' 'INDEX job_lease'
+	plan settle.sql >plan.out
+	has "$(<plan.out)" 'INDEX job_id (id=' 'INDEX job_prune ('
+	plan push.sql >plan.out
+	has "$(<plan.out)" 'INDEX job_id (id=' 'INDEX job_key (queue=? AND key=?)'
 }
