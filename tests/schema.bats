@@ -83,6 +83,25 @@ jobs() {
 	event <replayed
 }
 
+@test "schema: what cancel, retry and admin print satisfies it" {
+	seq 4 | jobq-lines | jobq-push | jq -r .id >ids
+	jobq-claim -n 1 >claimed
+	{
+		jobq-cancel --reason "no need" <ids
+		jobq-cancel <claimed
+		jobq-cancel nothing || same 1 $?
+		jobq-retry <ids
+		jobq-admin pause default
+		jobq-admin resume default
+		jobq-cancel <ids
+		jobq-admin prune --older-than 0s --dry-run
+	} >all 2>said
+	json -s 'map(.event) | unique ==
+		["cancel", "paused", "pruned", "resumed", "retry"]' <all
+	json -s 'map(select(.asked_before)) | length > 0' <all
+	event <all
+}
+
 @test "schema: events of jobs without an id and a lease satisfy it" {
 	handler
 	jobs | timeout 60 jobq-run -j 4 --grace 0.2 -- ./handler {input} >all ||
