@@ -64,7 +64,7 @@ print_list(void)
 	printf("\nTry, in this order:\n\n");
 	for (const char *const *e = examples; *e; e++)
 		printf("  %s\n", *e);
-	printf("\njobq help COMMAND tells more; so does %s\n", JOBQ_HOME_URL);
+	printf("\njobq help COMMAND tells more; so does jobq(7)\n");
 }
 
 static void

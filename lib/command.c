@@ -12,6 +12,7 @@
 #include "url.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,20 @@ has_word(char **argv, const char *word)
 	return false;
 }
 
+/*
+ * A standard descriptor that is closed would be given to the next file that
+ * is opened, and lines would end up in it. Each gets /dev/null the wrong way
+ * round, so that using it fails as a closed one does.
+ */
+static void
+fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null",
+			    fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY);
+}
+
 void
 jobq_command_start(struct jobq_command *command, int argc, char **argv)
 {
@@ -368,6 +383,7 @@ jobq_command_start(struct jobq_command *command, int argc, char **argv)
 		NULL,
 	};
 
+	fill_standard_descriptors();
 	enum jobq_status status = read_variables(&err);
 	if (!status)
 		status = jobq_opt_parse(tables, command->stops_at_operand, argc,

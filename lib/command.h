@@ -12,7 +12,6 @@
 #include <stdbool.h>
 
 #define JOBQ_VERSION "0.1.0"
-#define JOBQ_HOME_URL "https://jobq.dev" /* where --help ends */
 
 struct jobq_command {
 	const char *name;    /* jobq-claim */

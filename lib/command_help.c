@@ -100,8 +100,7 @@ jobq_command_help(const struct jobq_command *command,
 	jobq_buf_puts(out, "\nOptions of every command:\n");
 	for (; *common; common++)
 		put_table(out, *common);
-	jobq_buf_printf(
-	    out, "\nMore in %s(1), and at %s\n", command->name, JOBQ_HOME_URL);
+	jobq_buf_printf(out, "\nMore in %s(1) and jobq(7)\n", command->name);
 }
 
 void
