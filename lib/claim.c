@@ -408,7 +408,7 @@ static void
 start(struct claim *claim)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGUSR1, 0 };
-	int hints = jobq_store_fd(claim->store);
+	int hints = -1;
 
 	signal(SIGPIPE, SIG_IGN);
 	fcntl(STDOUT_FILENO, F_SETPIPE_SZ, (int)PAGE_BYTES);
@@ -423,7 +423,10 @@ start(struct claim *claim)
 	if (claim->options->from_ids)
 		jobq_watch_add(
 		    claim->loop, &claim->in, STDIN_FILENO, 0, on_input, claim);
-	if (hints >= 0 && claim->options->follow)
+	/* Closing one costs milliseconds, so only who waits listens. */
+	if (claim->options->follow)
+		hints = jobq_store_fd(claim->store);
+	if (hints >= 0)
 		jobq_watch_add(claim->loop, &claim->hints, hints, JOBQ_READ,
 		    on_hint, claim);
 }
