@@ -53,14 +53,42 @@ static struct jobq_command command = {
 	.most_operands = -1,
 };
 
+struct admin;
+
+/* What a task says of a queue or job: done, would do, was so already. */
+static const struct task {
+	const char *name;
+	enum jobq_verb verb;
+	enum jobq_status (*work)(struct admin *admin, struct jobq_err *err);
+	const char *did, *would, *already;
+} * task;
+
 struct admin {
 	struct jobq_store *store;
 	struct jobq_writer out;
 	bool print; /* lines are wanted on stdout */
 	size_t count;
-	/* Says what a line of the answer means; NULL: they are counted. */
-	void (*say)(const struct jobq_object *members);
 };
+
+static void
+say(const struct jobq_object *members)
+{
+	struct jobq_span done = jobq_view_member(members, "done");
+	struct jobq_span reason = jobq_view_member(members, "reason");
+	struct jobq_buf name = JOBQ_BUF_INIT;
+
+	jobq_view_text(&name, jobq_view_member(members, "queue"));
+	jobq_view_text(&name, jobq_view_member(members, "id"));
+	if (reason.len > 0)
+		jobq_buf_puts(&name, ": ");
+	jobq_view_text(&name, reason);
+	jobq_log(JOBQ_INFO,
+	    jobq_span_is(done, "false") ? task->already
+	    : dry_run			? task->would
+					: task->did,
+	    name.data);
+	jobq_buf_release(&name);
+}
 
 static enum jobq_status
 take_line(void *context, struct jobq_object *members, struct jobq_span line,
@@ -69,22 +97,23 @@ take_line(void *context, struct jobq_object *members, struct jobq_span line,
 	struct admin *admin = context;
 
 	admin->count++;
-	if (admin->say != NULL)
-		admin->say(members);
+	if (task->did != NULL)
+		say(members);
 	return admin->print ? jobq_page_write(&admin->out, members, line, err)
 			    : JOBQ_OK;
 }
 
 /* members are those of the request, without braces. */
 static enum jobq_status
-ask(struct admin *admin, enum jobq_verb verb, const char *members,
-    struct jobq_err *err)
+ask(struct admin *admin, const char *members, struct jobq_err *err)
 {
 	struct jobq_buf request = JOBQ_BUF_INIT;
-	struct jobq_pages pages = { admin->store, verb, NULL, "after", limit,
+	struct jobq_pages pages = { admin->store, task->verb, NULL, "after", -1,
 		JOBQ_BUF_INIT };
 	enum jobq_status status;
 
+	if (limit >= 0)
+		pages.limit = limit - (int64_t)admin->count;
 	jobq_buf_printf(&request, "{%s%s%s", members,
 	    dry_run && *members != '\0' ? "," : "", dry_run ? "\"dry\":1" : "");
 	pages.request = request.data;
@@ -109,110 +138,66 @@ init(struct admin *admin, struct jobq_err *err)
 		status = jobq_store_open(
 		    command.store_url, JOBQ_STORE_CREATE, &admin->store, err);
 	if (status == JOBQ_OK && !dry_run)
-		status = ask(admin, JOBQ_VERB_INIT, "", err);
+		status = ask(admin, "", err);
 	if (status == JOBQ_OK)
 		jobq_log(JOBQ_INFO, said,
 		    admin->store == NULL ? "" : jobq_store_name(admin->store));
 	return status;
 }
 
-/* A job whose lease ran out, or that nobody wants any more. */
-static void
-say_reaped(const struct jobq_object *members)
-{
-	struct jobq_buf text = JOBQ_BUF_INIT;
-
-	jobq_buf_puts(&text, dry_run ? "would reap job " : "reaped job ");
-	jobq_view_text(&text, jobq_view_member(members, "id"));
-	jobq_buf_puts(&text, ": ");
-	jobq_view_text(&text, jobq_view_member(members, "reason"));
-	jobq_log(JOBQ_INFO, "%s", text.data);
-	jobq_buf_release(&text);
-}
-
-/* A store lets some lapse at a time: it is asked until nothing does. */
+/* A store does some at a time: it is asked until there is nothing to do. */
 static enum jobq_status
-reap(struct admin *admin, struct jobq_err *err)
-{
-	enum jobq_status status;
-
-	admin->say = say_reaped;
-	do {
-		admin->count = 0;
-		status = ask(admin, JOBQ_VERB_REAP, "", err);
-	} while (status == JOBQ_OK && admin->count > 0 && !dry_run);
-	return status;
-}
-
-static enum jobq_status
-prune(struct admin *admin, struct jobq_err *err)
+reap_or_prune(struct admin *admin, struct jobq_err *err)
 {
 	char members[40] = "";
 	enum jobq_status status;
+	size_t before;
 
 	if (older_ms >= 0)
 		snprintf(members, sizeof members, "\"older_ms\":%lld",
 		    (long long)older_ms);
-	status = ask(admin, JOBQ_VERB_PRUNE, members, err);
-	if (admin->count > 0)
+	do {
+		before = admin->count;
+		status = ask(admin, members, err);
+	} while (status == JOBQ_OK && admin->count > before && !dry_run);
+	if (admin->count > 0 && task->did == NULL)
 		jobq_log(JOBQ_INFO, "jobs %s: %zu",
 		    dry_run ? "to delete" : "deleted", admin->count);
 	return status;
 }
 
-/* A queue that was paused or resumed, or was so already. */
-static void
-say_queue(const struct jobq_object *members)
-{
-	bool pause = strcmp(command.operands[0], "pause") == 0;
-	struct jobq_buf name = JOBQ_BUF_INIT;
-	const char *text = pause ? "paused queue %s" : "resumed queue %s";
-
-	if (!jobq_span_is(jobq_view_member(members, "done"), "true"))
-		text = pause ? "queue %s is paused already"
-			     : "queue %s was not paused";
-	else if (dry_run)
-		text = pause ? "would pause queue %s" : "would resume queue %s";
-	jobq_view_text(&name, jobq_view_member(members, "queue"));
-	jobq_log(JOBQ_INFO, text, name.data);
-	jobq_buf_release(&name);
-}
-
 static enum jobq_status
 set_queues(struct admin *admin, struct jobq_err *err)
 {
-	bool pause = strcmp(command.operands[0], "pause") == 0;
 	struct jobq_buf members = JOBQ_BUF_INIT;
 	enum jobq_status status;
 
-	admin->say = say_queue;
 	jobq_filter_put_queues((const char *const *)command.operands + 1,
 	    (size_t)command.count - 1, &members);
-	status = ask(admin, pause ? JOBQ_VERB_PAUSE : JOBQ_VERB_RESUME,
-	    members.data, err);
+	status = ask(admin, members.data, err);
 	jobq_buf_release(&members);
 	return status;
 }
 
-static const struct task {
-	const char *name;
-	enum jobq_status (*work)(struct admin *admin, struct jobq_err *err);
-} tasks[] = {
-	{ "init", init },
-	{ "reap", reap },
-	{ "prune", prune },
-	{ "pause", set_queues },
-	{ "resume", set_queues },
-	{ NULL, NULL },
+static const struct task tasks[] = {
+	{ "init", JOBQ_VERB_INIT, init, NULL, NULL, NULL },
+	{ "reap", JOBQ_VERB_REAP, reap_or_prune, "reaped job %s",
+	    "would reap job %s", NULL },
+	{ "prune", JOBQ_VERB_PRUNE, reap_or_prune, NULL, NULL, NULL },
+	{ "pause", JOBQ_VERB_PAUSE, set_queues, "paused queue %s",
+	    "would pause queue %s", "queue %s is paused already" },
+	{ "resume", JOBQ_VERB_RESUME, set_queues, "resumed queue %s",
+	    "would resume queue %s", "queue %s was not paused" },
+	{ NULL, JOBQ_VERB_INIT, NULL, NULL, NULL, NULL },
 };
 
 /* The task that the operands ask for. */
-static const struct task *
+static void
 find_task(void)
 {
 	const char *name = command.operands[0];
-	const struct task *task = tasks;
 
+	task = tasks;
 	while (task->name != NULL && strcmp(task->name, name) != 0)
 		task++;
 	if (task->name == NULL)
@@ -222,25 +207,23 @@ find_task(void)
 		jobq_command_misuse(&command,
 		    "pause and resume go with queues, init, reap and prune "
 		    "stand alone");
-	if (task->work != prune && (older_ms >= 0 || limit >= 0))
+	if (task->verb != JOBQ_VERB_PRUNE && (older_ms >= 0 || limit >= 0))
 		jobq_command_misuse(
 		    &command, "--older-than and --limit go with prune");
-	return task;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct admin admin = { .print = false };
+	struct admin admin = { .store = NULL };
 	struct jobq_err err;
 	enum jobq_status status = JOBQ_OK;
-	const struct task *task;
 
 	jobq_command_start(&command, argc, argv);
-	task = find_task();
+	find_task();
 	admin.print = dry_run || !isatty(STDOUT_FILENO);
 	jobq_writer_init(&admin.out, STDOUT_FILENO);
-	if (task->work != init)
+	if (task->verb != JOBQ_VERB_INIT)
 		status = jobq_store_open(
 		    command.store_url, JOBQ_STORE_WRITE, &admin.store, &err);
 	if (status == JOBQ_OK)

@@ -215,7 +215,27 @@ struct asking {
 	struct jobq_buf text;
 };
 
-/* A line of the store: a finding, or what its clock says. */
+/* Whether a time of the store's clock lies between ours before and after. */
+static bool
+check_clock(struct asking *asking, int64_t at_ms)
+{
+	int64_t now_ms = jobq_wall_ms();
+	int64_t skew_ms = 0;
+
+	if (at_ms < asking->begun_ms)
+		skew_ms = at_ms - asking->begun_ms;
+	else if (at_ms > now_ms)
+		skew_ms = at_ms - now_ms;
+	if (skew_ms >= -SKEW_MS && skew_ms <= SKEW_MS)
+		return true;
+	jobq_buf_printf(&asking->text,
+	    "; they differ from this machine's by %.3f s: set both clocks by "
+	    "the same time server",
+	    (double)skew_ms / 1000);
+	return false;
+}
+
+/* A finding of the store. */
 static enum jobq_status
 take_line(void *context, struct jobq_object *members, struct jobq_span line,
     struct jobq_err *err)
@@ -223,25 +243,14 @@ take_line(void *context, struct jobq_object *members, struct jobq_span line,
 	struct asking *asking = context;
 	struct jobq_span at = jobq_view_member(members, "at");
 	bool ok = jobq_span_is(jobq_view_member(members, "ok"), "true");
-	int64_t skew_ms, now_ms = jobq_wall_ms();
 
 	(void)line;
 	(void)err;
 	jobq_buf_clear(&asking->check);
 	jobq_view_text(&asking->check, jobq_view_member(members, "check"));
 	jobq_view_text(&asking->text, jobq_view_member(members, "text"));
-	if (at.len > 0) {
-		skew_ms = jobq_view_time_ms(at);
-		skew_ms = skew_ms < asking->begun_ms
-			      ? skew_ms - asking->begun_ms
-			  : skew_ms > now_ms ? skew_ms - now_ms
-					     : 0;
-		ok = skew_ms >= -SKEW_MS && skew_ms <= SKEW_MS;
-		jobq_buf_printf(&asking->text,
-		    "the store's clock differs from this machine's by %.3f s%s",
-		    (double)skew_ms / 1000,
-		    ok ? "" : ": set both by the same time server");
-	}
+	if (at.len > 0)
+		ok = check_clock(asking, jobq_view_time_ms(at)) && ok;
 	tell(asking->doctor, asking->check.data, ok, &asking->text);
 	return JOBQ_OK;
 }

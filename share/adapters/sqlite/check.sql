@@ -1,5 +1,5 @@
--- What the doctor asks: one line a finding, or the time by the clock of the
--- store, which here is this machine's.
+-- What the doctor asks: one line a finding; at is the time by the clock of the
+-- store.
 SELECT '{"check":"integrity","ok":' || iif(quick_check = 'ok', 'true', 'false')
 	|| ',"text":' || json_quote('quick_check says ' || quick_check) || '}'
 FROM pragma_quick_check(1)
@@ -19,7 +19,8 @@ SELECT '{"check":"schema","ok":true,"text":'
 	|| json_quote('schema version ' || user_version) || '}'
 FROM pragma_user_version
 ---
-SELECT '{"check":"clock","at":"' || strftime('%Y-%m-%dT%H:%M:%fZ', 'now') || '"}'
+SELECT '{"check":"clock","ok":true,"text":"times are by this machine''s clock",'
+	|| '"at":"' || strftime('%Y-%m-%dT%H:%M:%fZ', 'now') || '"}'
 ---
 SELECT '{"check":"lapsed","ok":' || iif(count(*) = 0, 'true', 'false')
 	|| ',"text":' || json_quote(count(*) || ' jobs whose lease ran out more'

@@ -27,7 +27,7 @@ SELECT '{"event":"pruned","id":"' || id || '"}' FROM job
 WHERE seq IN (SELECT job FROM gone)
 ---
 SELECT '{"event":"page","after":' || max(job) || '}' FROM gone
-HAVING count(*) >= (SELECT wanted FROM req)
+WHERE ?1 ->> '$.dry' IS 1 HAVING count(*) >= (SELECT wanted FROM req)
 ---
 DELETE FROM gone WHERE ?1 ->> '$.dry' IS 1
 ---
