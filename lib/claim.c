@@ -398,8 +398,7 @@ on_signal(void *context, const struct signalfd_siginfo *info)
 		    "stopped before its reader had taken everything");
 		return;
 	}
-	jobq_log(JOBQ_WARNING, "stopping, %zu handed out, again to force",
-	    claim->held.count);
+	jobq_log(JOBQ_WARNING, "stopping, again to force");
 	give_back(claim);
 	go_on(claim);
 }
