@@ -980,6 +980,29 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 		and (.[2:4] | map(.id) | sort == ["a", "b"])'
 }
 
+@test "store: a dry run says what would be done, and does nothing" {
+	{ has_verb prune && has_verb reap && has_verb pause; } || return 0
+	feature 'dry runs'
+	store 'push([{id: "a"}, {id: "b"}, {id: "c"}]),
+		claim({limit: 2, lease: 0.1}), claim({}),
+		settle([{event: "completed", id: "c", n: 1}]),
+		call("pause"; {queues: ["default"], dry: 1}),
+		call("resume"; {queues: ["default"], dry: 1}),
+		call("prune"; {limit: 9, older_ms: 0, dry: 1}),
+		list({by: "ids", ids: ["c"]})'
+	answered '.[7] == {event: "paused", queue: "default", done: true}
+		and .[8] == {event: "resumed", queue: "default", done: false}
+		and .[9] == {event: "pruned", id: "c"} and .[-1].id == "c"'
+	would_reap() {
+		store 'call("reap"; {dry: 1})'
+		answered 'length == 2'
+	}
+	wait_until 10 would_reap
+	answered 'map(.event, .reason) == ["released", "lost", "released", "lost"]'
+	store 'list({by: "running"}), list({by: "ready"})'
+	answered 'map(.id) == ["a", "b"]'
+}
+
 @test "store: check reports on the store's health" {
 	feature 'check'
 	if ! has_verb check; then
