@@ -12,7 +12,7 @@ load support/common
 
 @test "demo: draws the numbers where standard error is a terminal" {
 	timeout 120 script -qec "$TOP/share/demo/run" screen >/dev/null </dev/null
-	has "$(<screen)" "all as told" $'\e[J'
+	has "$(<screen)" "all as told" $'\r\e[K'"scheduled "
 	same "" "$(ls "$TMPDIR")"
 }
 
