@@ -105,7 +105,7 @@ make_defaults(struct jobq_overlay *defaults)
 		jobq_buf_putc(&needs, ']');
 	if (given.timeout_ms != JOBQ_ABSENT)
 		jobq_buf_printf(
-		    &timeout, "%g", (double)given.timeout_ms / 1000);
+		    &timeout, "%.15g", (double)given.timeout_ms / 1000);
 	jobq_overlay_text(defaults, "queue", given.queue);
 	jobq_overlay_text(defaults, "key", given.key);
 	jobq_overlay_text(defaults, "flow", given.flow);
@@ -119,12 +119,14 @@ make_defaults(struct jobq_overlay *defaults)
 	jobq_buf_release(&timeout);
 }
 
+/* What was gathered before the input failed or --strict stopped is pushed. */
 static enum jobq_status
 push_lines(struct jobq_push *push, struct jobq_err *err)
 {
 	struct jobq_input input;
 	struct jobq_span line;
-	enum jobq_status status;
+	struct jobq_err why;
+	enum jobq_status status, sent;
 
 	status = jobq_input_open(&input, &command, NULL, JOBQ_LINE_MAX, err);
 	while (status == JOBQ_OK) {
@@ -133,7 +135,7 @@ push_lines(struct jobq_push *push, struct jobq_err *err)
 		if (status == JOBQ_OK) {
 			status = jobq_push_line(
 			    push, line, input.reader.number, err);
-			if (status == JOBQ_INVALID)
+			if (status == JOBQ_INVALID && !push->stopped)
 				status = jobq_input_bad(&input, err);
 		} else if (status == JOBQ_EMPTY) {
 			if (jobq_input_ended(&input))
@@ -142,7 +144,11 @@ push_lines(struct jobq_push *push, struct jobq_err *err)
 		}
 	}
 	jobq_input_close(&input);
-	return status == JOBQ_EMPTY ? JOBQ_OK : status;
+	sent = jobq_push_send(push, &why);
+	if (sent == JOBQ_OK)
+		return status == JOBQ_EMPTY ? JOBQ_OK : status;
+	*err = why;
+	return sent;
 }
 
 /* The one job that --name and --input describe, as often as --repeat says. */
@@ -150,11 +156,19 @@ static enum jobq_status
 push_one(struct jobq_push *push, struct jobq_err *err)
 {
 	struct jobq_buf line = JOBQ_BUF_INIT;
+	struct jobq_span value;
 	enum jobq_status status = JOBQ_OK;
 
 	jobq_buf_puts(&line, "{\"name\":");
 	jobq_json_put_lossy(&line, given.name ? given.name : "default",
 	    strlen(given.name ? given.name : "default"));
+	if (given.input != NULL &&
+	    jobq_json_check(given.input, strlen(given.input), &value, err) !=
+		JOBQ_OK)
+		jobq_command_misuse(&command,
+		    "--input takes JSON (%s); a text needs its quotes: "
+		    "--input '\"text\"'",
+		    err->text);
 	if (given.input != NULL)
 		jobq_buf_printf(&line, ",\"input\":%s", given.input);
 	jobq_buf_putc(&line, '}');
@@ -165,10 +179,10 @@ push_one(struct jobq_push *push, struct jobq_err *err)
 			status = jobq_push_line(push,
 			    (struct jobq_span){ line.data, line.len }, 0, err);
 	}
-	if (status == JOBQ_INVALID)
+	if (status == JOBQ_INVALID && !push->stopped)
 		jobq_err_prefix(err, "the job of --name and --input");
 	jobq_buf_release(&line);
-	return status;
+	return status == JOBQ_OK ? jobq_push_send(push, err) : status;
 }
 
 int
@@ -191,6 +205,7 @@ main(int argc, char **argv)
 	jobq_batch_init(&push.batch, "jobs");
 	jobq_writer_init(&push.out, STDOUT_FILENO);
 	push.wait = given.wait;
+	push.source = given.name || given.input ? "the options" : "stdin";
 	make_defaults(&push.defaults);
 	if (!given.dry_run)
 		status = jobq_store_open(
@@ -199,8 +214,6 @@ main(int argc, char **argv)
 		status = given.name == NULL && given.input == NULL
 			     ? push_lines(&push, &err)
 			     : push_one(&push, &err);
-	if (status == JOBQ_OK)
-		status = jobq_push_send(&push, &err);
 	if (status == JOBQ_OK && given.wait && !given.dry_run)
 		status = jobq_push_wait(&push, &err);
 	jobq_store_close(push.store);

@@ -1,6 +1,6 @@
 /*
- * Members for lines that do not have them: the defaults a command's options
- * give. The line's own members always win and stay as they are.
+ * Members for lines that do not have them, or have null there: the defaults
+ * that a command's options give. A line's own values always win.
  */
 #ifndef JOBQ_OVERLAY_H
 #define JOBQ_OVERLAY_H

@@ -63,9 +63,13 @@ refuse(
 {
 	struct jobq_push *push = context;
 
+	enum jobq_status status;
+
 	push->answers++;
-	return jobq_command_bad_line(
-	    push->command, "stdin", entry->number, why);
+	status = jobq_command_bad_line(
+	    push->command, push->source, entry->number, why);
+	push->stopped = status != JOBQ_OK;
+	return status;
 }
 
 enum jobq_status
@@ -73,10 +77,8 @@ jobq_push_send(struct jobq_push *push, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
 
-	if (push->batch.count == 0)
-		return JOBQ_OK;
 	push->answers = 0;
-	if (push->store != NULL) {
+	if (push->batch.count > 0 && push->store != NULL) {
 		status =
 		    jobq_batch_send(&push->batch, push->store, JOBQ_VERB_PUSH,
 			JOBQ_CALL_MS, print_answer, refuse, push, err);
@@ -102,7 +104,8 @@ jobq_push_line(struct jobq_push *push, struct jobq_span line,
 	if (jobq_line_is_event(&push->job.members)) {
 		status = jobq_push_send(push, err);
 		jobq_writer_line(&push->out, line.at, line.len);
-		return status;
+		return status == JOBQ_OK ? jobq_writer_flush(&push->out, err)
+					 : status;
 	}
 	if (push->defaults.text.len > 0) {
 		status = jobq_overlay_apply(

@@ -18,9 +18,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Cleared to zero, then batch, out and command are set by the caller. */
+/* Cleared to zero, then batch, out, command and source are the caller's. */
 struct jobq_push {
 	struct jobq_command *command;
+	const char *source;	  /* of lines, in messages: "stdin" */
 	struct jobq_store *store; /* NULL: nothing is written */
 	bool wait;		  /* print events at the end, not the jobs */
 	struct jobq_overlay defaults; /* for lines that lack members */
@@ -30,6 +31,7 @@ struct jobq_push {
 	struct jobq_buf line;
 	struct jobq_ids ids; /* of all that was pushed, with wait */
 	size_t answers;
+	bool stopped; /* by a line the store refused, with --strict */
 };
 
 void jobq_push_release(struct jobq_push *push);
@@ -37,7 +39,7 @@ void jobq_push_release(struct jobq_push *push);
 /*
  * A line that was scanned into push->job.members: into the batch, which is
  * sent when it is full, or through to the output when it is an event.
- * JOBQ_INVALID: a bad job, for the caller to report.
+ * JOBQ_INVALID: a bad job, for the caller to report unless push->stopped.
  */
 enum jobq_status jobq_push_line(struct jobq_push *push, struct jobq_span line,
     unsigned long number, struct jobq_err *err);
