@@ -38,7 +38,7 @@ jobq_batch_clear(struct jobq_batch *batch)
 		jobq_buf_release(&batch->scratch);
 	}
 	jobq_buf_clear(&batch->text);
-	batch->count = 0;
+	batch->count = batch->done = 0;
 }
 
 bool
@@ -257,20 +257,20 @@ jobq_batch_send(struct jobq_batch *batch, struct jobq_store *store,
 	void *, const struct jobq_entry *, const struct jobq_err *),
     void *context, struct jobq_err *err)
 {
+	struct jobq_span all = { batch->text.data, batch->text.len };
 	struct jobq_err why;
-	enum jobq_status status;
+	enum jobq_status status = JOBQ_INVALID;
 
-	make_request(
-	    batch, (struct jobq_span){ batch->text.data, batch->text.len });
-	status = jobq_store_call(
-	    store, verb, &batch->request, deadline_ms, line, context, &why);
-	if (status != JOBQ_INVALID) {
-		if (status != JOBQ_OK)
+	if (batch->done == 0) {
+		make_request(batch, all);
+		status = jobq_store_call(store, verb, &batch->request,
+		    deadline_ms, line, context, &why);
+		if (status != JOBQ_OK && status != JOBQ_INVALID)
 			*err = why;
-		return status;
 	}
-	status = JOBQ_OK;
-	for (size_t i = 0; i < batch->count && status == JOBQ_OK; i++) {
+	if (status != JOBQ_INVALID)
+		return status;
+	for (size_t i = batch->done; i < batch->count; i++) {
 		make_request(batch, jobq_batch_text(batch, &batch->entry[i]));
 		status = jobq_store_call(store, verb, &batch->request,
 		    deadline_ms, line, context, &why);
@@ -278,6 +278,9 @@ jobq_batch_send(struct jobq_batch *batch, struct jobq_store *store,
 			status = refused(context, &batch->entry[i], &why);
 		else if (status != JOBQ_OK)
 			*err = why;
+		if (status != JOBQ_OK)
+			return status;
+		batch->done = i + 1;
 	}
-	return status;
+	return JOBQ_OK;
 }

@@ -29,6 +29,7 @@ struct jobq_batch {
 	struct jobq_entry *entry;
 	size_t count;
 	size_t cap;
+	size_t done; /* entries from the first on that were answered singly */
 	struct jobq_buf request;
 	struct jobq_buf scratch;
 };
@@ -63,7 +64,9 @@ void jobq_batch_own_event(
 /*
  * Sends all entries as one request; when the store refuses it as INVALID,
  * each by itself, and those that are guilty go to refused(), whose answer
- * ends the sending unless it is JOBQ_OK. The batch stays as it is.
+ * ends the sending unless it is JOBQ_OK (*err is then refused()'s to fill).
+ * When the sending ends early, sending the batch again goes on with the
+ * entry that was not answered; an answer never comes twice.
  */
 enum jobq_status jobq_batch_send(struct jobq_batch *batch,
     struct jobq_store *store, enum jobq_verb verb, int64_t deadline_ms,

@@ -12,6 +12,7 @@ struct settle {
 	int64_t deadline_ms;
 	jobq_line_fn *line;
 	void *context;
+	struct jobq_err *err; /* of what fails beside the batch's own call */
 };
 
 bool
@@ -51,7 +52,7 @@ refuse_again(
 }
 
 static enum jobq_status
-fail_instead(struct settle *settle, struct jobq_span text, struct jobq_err *err)
+fail_instead(struct settle *settle, struct jobq_span text)
 {
 	struct jobq_object members = { 0 };
 	const struct jobq_span *id, *epoch, *worker, *n;
@@ -59,24 +60,28 @@ fail_instead(struct settle *settle, struct jobq_span text, struct jobq_err *err)
 	struct jobq_buf line = JOBQ_BUF_INIT;
 	enum jobq_status status;
 
-	status = jobq_object_scan(&members, text.at, text.len, err);
+	status = jobq_object_scan(&members, text.at, text.len, settle->err);
 	id = jobq_object_get(&members, "id");
 	epoch = jobq_object_get(&members, "epoch");
 	worker = jobq_object_get(&members, "worker");
 	n = jobq_object_get(&members, "n");
-	if (status == JOBQ_OK && id && epoch && worker && n) {
+	if (status == JOBQ_OK && id && epoch && worker) {
 		jobq_buf_printf(&line,
 		    "{\"event\":\"failed\",\"id\":%.*s,\"epoch\":%.*s,"
-		    "\"worker\":%.*s,\"n\":%.*s,\"reason\":\"refused\","
-		    "\"retry\":false,\"error\":\"the store refused what the "
-		    "run reported\"}",
+		    "\"worker\":%.*s",
 		    (int)id->len, id->at, (int)epoch->len, epoch->at,
-		    (int)worker->len, worker->at, (int)n->len, n->at);
+		    (int)worker->len, worker->at);
+		if (n)
+			jobq_buf_printf(
+			    &line, ",\"n\":%.*s", (int)n->len, n->at);
+		jobq_buf_puts(&line,
+		    ",\"reason\":\"refused\",\"retry\":false,\"error\":"
+		    "\"the store refused what the run reported\"}");
 		jobq_batch_init(&batch, "events");
 		jobq_batch_own_event(&batch, line.data, line.len);
 		status = jobq_batch_send(&batch, settle->store,
 		    JOBQ_VERB_SETTLE, settle->deadline_ms, print_line,
-		    refuse_again, settle, err);
+		    refuse_again, settle, settle->err);
 		jobq_batch_release(&batch);
 	}
 	jobq_buf_release(&line);
@@ -93,21 +98,21 @@ refuse(
 	struct jobq_span text = jobq_batch_text(settle->batch, entry);
 	struct jobq_object members = { 0 };
 	struct jobq_buf line = JOBQ_BUF_INIT;
+	struct jobq_err *err = settle->err;
 	enum jobq_status status;
-	struct jobq_err err;
 
 	jobq_log(JOBQ_ERROR, "line %lu: %s", entry->number, why->text);
-	status = jobq_object_scan(&members, text.at, text.len, &err);
+	status = jobq_object_scan(&members, text.at, text.len, err);
 	if (status == JOBQ_OK)
 		status = jobq_json_string(
-		    *jobq_object_get(&members, "line"), &line, &err);
+		    *jobq_object_get(&members, "line"), &line, err);
 	if (status == JOBQ_OK) {
 		jobq_buf_puts(&line, ",\"settled\":\"refused\"}");
 		status =
-		    settle->line(settle->context, line.data, line.len, &err);
+		    settle->line(settle->context, line.data, line.len, err);
 	}
 	if (status == JOBQ_OK && jobq_event_is_ending(entry->kind))
-		status = fail_instead(settle, text, &err);
+		status = fail_instead(settle, text);
 	jobq_object_release(&members);
 	jobq_buf_release(&line);
 	return status;
@@ -118,7 +123,8 @@ jobq_settle_batch(struct jobq_batch *batch, struct jobq_store *store,
     int64_t deadline_ms, jobq_line_fn *line, void *context,
     struct jobq_err *err)
 {
-	struct settle settle = { batch, store, deadline_ms, line, context };
+	struct settle settle = { batch, store, deadline_ms, line, context,
+		err };
 
 	return jobq_batch_send(batch, store, JOBQ_VERB_SETTLE, deadline_ms,
 	    print_line, refuse, &settle, err);
