@@ -8,6 +8,12 @@
 
 #include "banned.h"
 
+/*
+ * Reads and bad lines until a caller who does not wait gets a word in; more
+ * than the longest line takes.
+ */
+#define ROUNDS 100
+
 enum jobq_status
 jobq_input_open(struct jobq_input *input, struct jobq_command *command,
     const char *file, size_t max_bytes, struct jobq_err *err)
@@ -66,7 +72,7 @@ jobq_input_next(struct jobq_input *input, bool wait,
 	struct jobq_err bad;
 	enum jobq_status status;
 
-	for (;;) {
+	for (int round = 0; wait || round < ROUNDS; round++) {
 		status = jobq_reader_next(reader, line, &bad);
 		if (status == JOBQ_OK)
 			status = jobq_object_scan(
@@ -86,4 +92,5 @@ jobq_input_next(struct jobq_input *input, bool wait,
 		if (status != JOBQ_OK && (status != JOBQ_EMPTY || !wait))
 			return status;
 	}
+	return JOBQ_EMPTY;
 }

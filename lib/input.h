@@ -28,7 +28,7 @@ void jobq_input_close(struct jobq_input *input);
 /*
  * The next line that is a JSON object, scanned into *members. Lines that are
  * not are reported and skipped. JOBQ_EMPTY: the end of the input, or, when
- * wait is false, nothing has arrived yet (tell them apart by
+ * wait is false, no good line has arrived yet (tell them apart by
  * jobq_input_ended()). JOBQ_INVALID: a bad line with --strict.
  */
 enum jobq_status jobq_input_next(struct jobq_input *input, bool wait,

@@ -3,6 +3,7 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +11,31 @@
 #include <unistd.h>
 
 #include "banned.h"
+
+static int
+listen_to(sigset_t *set)
+{
+	sigaddset(set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	return signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+jobq_signals_listen(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	return listen_to(&set);
+}
+
+bool
+jobq_signals_heard(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return fd >= 0 && read(fd, &info, sizeof info) == sizeof info;
+}
 
 enum jobq_status
 jobq_signals_open(struct jobq_signals *signals, struct jobq_err *err)
@@ -20,9 +46,8 @@ jobq_signals_open(struct jobq_signals *signals, struct jobq_err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals->count = 0;
-	signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	signals->fd = listen_to(&set);
 	if (signals->fd < 0)
 		return jobq_fail(err, JOBQ_IO, "unable to watch signals: %s",
 		    strerror(errno));
@@ -42,16 +67,25 @@ take_signals(struct jobq_signals *signals)
 {
 	struct signalfd_siginfo info;
 
-	while (read(signals->fd, &info, sizeof info) == sizeof info)
-		signals->count++;
+	while (read(signals->fd, &info, sizeof info) == sizeof info) {
+		bool asks = info.ssi_signo == SIGUSR1;
+
+		if (!asks)
+			signals->count++;
+		if (asks && signals->asked != NULL)
+			signals->asked(signals->context);
+		if (!asks && signals->count == 1 && signals->noted != NULL)
+			signals->noted(signals->context);
+	}
 }
 
-enum jobq_status
-jobq_signals_wait(struct jobq_signals *signals, int fd, int64_t wait_ms)
+/* As jobq_signals_wait(), for any event of poll(). */
+static enum jobq_status
+wait_for(struct jobq_signals *signals, int fd, short what, int64_t wait_ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = signals->fd, .events = POLLIN },
-		{ .fd = fd, .events = POLLIN },
+		{ .fd = fd, .events = what },
 	};
 	int64_t end = jobq_mono_ms() + wait_ms;
 	int before = signals->count;
@@ -72,4 +106,29 @@ jobq_signals_wait(struct jobq_signals *signals, int fd, int64_t wait_ms)
 		if (wait_ms >= 0 && jobq_mono_ms() >= end)
 			return JOBQ_EMPTY;
 	}
+}
+
+enum jobq_status
+jobq_signals_wait(struct jobq_signals *signals, int fd, int64_t wait_ms)
+{
+	return wait_for(signals, fd, POLLIN, wait_ms);
+}
+
+enum jobq_status
+jobq_signals_flush(struct jobq_signals *signals, struct jobq_writer *writer,
+    struct jobq_err *err)
+{
+	while (jobq_writer_pending(writer) > 0) {
+		enum jobq_status status =
+		    wait_for(signals, writer->fd, POLLOUT, -1);
+
+		if (status == JOBQ_STALE)
+			return jobq_fail(err, JOBQ_AGAIN,
+			    "stopped before its reader had taken everything");
+		if (status == JOBQ_OK)
+			status = jobq_writer_step(writer, PIPE_BUF, err);
+		if (status == JOBQ_IO)
+			return status;
+	}
+	return JOBQ_OK;
 }

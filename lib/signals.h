@@ -1,21 +1,31 @@
 /*
  * INT and TERM for a command that waits for one thing at a time and must not
  * be torn from its work: they are blocked and noted, the first is said, the
- * second means at once. (Commands that wait for several things use loop.h.)
+ * second means at once. USR1 asks what the command waits for. (Commands that
+ * wait for several things use loop.h.)
  */
 #ifndef JOBQ_SIGNALS_H
 #define JOBQ_SIGNALS_H
 
+#include "line.h"
 #include "status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct jobq_signals {
 	int fd;
-	int count; /* how many came */
+	int count; /* how many INT and TERM came */
+	/* Called when the first one has come, and for each USR1; or NULL. */
+	void (*noted)(void *context);
+	void (*asked)(void *context);
+	void *context;
 };
 
-/* Blocks INT and TERM and ignores PIPE from here on. */
+/*
+ * Blocks INT, TERM and USR1 and ignores PIPE from here on; noted, asked and
+ * context stay as they are.
+ */
 enum jobq_status jobq_signals_open(
     struct jobq_signals *signals, struct jobq_err *err);
 void jobq_signals_close(struct jobq_signals *signals);
@@ -27,5 +37,21 @@ void jobq_signals_close(struct jobq_signals *signals);
  */
 enum jobq_status jobq_signals_wait(
     struct jobq_signals *signals, int fd, int64_t wait_ms);
+
+/*
+ * For a command that INT and TERM may simply end: a descriptor that becomes
+ * readable when USR1 comes, or -1. heard() empties it and tells whether one
+ * has come.
+ */
+int jobq_signals_listen(void);
+bool jobq_signals_heard(int fd);
+
+/*
+ * Writes all that a writer holds, a page at a time so that a reader which
+ * takes nothing cannot keep signals away: JOBQ_AGAIN once two have come,
+ * JOBQ_IO as jobq_writer_flush().
+ */
+enum jobq_status jobq_signals_flush(struct jobq_signals *signals,
+    struct jobq_writer *writer, struct jobq_err *err);
 
 #endif

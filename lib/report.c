@@ -1,0 +1,239 @@
+#include "report.h"
+
+#include "backoff.h"
+#include "clock.h"
+#include "log.h"
+#include "settle.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define DEADLINE_MS 30000
+#define WRITE_BYTES ((size_t)64 << 10) /* unwritten, until they are */
+
+/* What is asked of the store until it answers. */
+typedef enum jobq_status ask_fn(struct jobq_report *, struct jobq_err *);
+
+static void
+say_stopping(void *context)
+{
+	(void)context;
+	jobq_log(JOBQ_WARNING,
+	    "stopping at the end of the input, again to stop at once");
+}
+
+static void
+say_status(void *context)
+{
+	const struct jobq_report *report = context;
+	size_t unwritten = jobq_writer_pending(&report->out);
+
+	jobq_log(JOBQ_CRITICAL,
+	    "%zu events to settle, %zu bytes to write; waits for %s",
+	    report->batch.count, unwritten,
+	    report->opening || report->batch.count > 0 ? "the store"
+	    : unwritten > 0			       ? "its reader"
+						       : "events");
+}
+
+static enum jobq_status
+stopped(struct jobq_report *report, struct jobq_err *err)
+{
+	if (report->batch.count == 0)
+		return jobq_fail(
+		    err, JOBQ_AGAIN, "stopped before the end of its input");
+	return jobq_fail(err, JOBQ_AGAIN,
+	    "stopped with %zu events that the store has not taken",
+	    report->batch.count);
+}
+
+/* Asks the store, again and again while it is away. */
+static enum jobq_status
+insist(struct jobq_report *report, ask_fn *ask, struct jobq_err *err)
+{
+	struct jobq_backoff backoff = JOBQ_BACKOFF_INIT;
+
+	for (;;) {
+		enum jobq_status status = ask(report, err);
+		int64_t wait, left;
+
+		if (status != JOBQ_AGAIN && status != JOBQ_IO)
+			return status;
+		wait = jobq_backoff_fail(&backoff);
+		jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
+		    "%s; trying again in %lld ms", err->text, (long long)wait);
+		wait += jobq_mono_ms();
+		do {
+			left = wait - jobq_mono_ms();
+			status = jobq_signals_wait(
+			    &report->signals, -1, left > 0 ? left : 0);
+		} while (status == JOBQ_AGAIN);
+		if (status == JOBQ_STALE)
+			return stopped(report, err);
+	}
+}
+
+static enum jobq_status
+open_store(struct jobq_report *report, struct jobq_err *err)
+{
+	return jobq_store_open(
+	    report->url, JOBQ_STORE_WRITE, &report->store, err);
+}
+
+enum jobq_status
+jobq_report_open(struct jobq_report *report, const char *url, bool settles,
+    struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	*report = (struct jobq_report){
+		.url = url,
+		.signals = { .fd = -1,
+		    .noted = say_stopping,
+		    .asked = say_status,
+		    .context = report },
+		.opening = true,
+	};
+	jobq_batch_init(&report->batch, "events");
+	jobq_writer_init(&report->out, STDOUT_FILENO);
+	status = jobq_signals_open(&report->signals, err);
+	if (status == JOBQ_OK && settles)
+		status = insist(report, open_store, err);
+	report->opening = false;
+	return status;
+}
+
+void
+jobq_report_close(struct jobq_report *report)
+{
+	jobq_signals_close(&report->signals);
+	jobq_store_close(report->store);
+	jobq_batch_release(&report->batch);
+	jobq_event_release(&report->event);
+	jobq_writer_release(&report->out);
+}
+
+static void
+print_line(struct jobq_report *report, const char *line, size_t len)
+{
+	if (!report->out_closed)
+		jobq_writer_line(&report->out, line, len);
+}
+
+static enum jobq_status
+flush(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+
+	if (!report->out_closed)
+		status =
+		    jobq_signals_flush(&report->signals, &report->out, err);
+	if (status != JOBQ_IO)
+		return status;
+	jobq_log(
+	    JOBQ_WARNING, "%s; events are settled all the same", err->text);
+	report->out_closed = true;
+	jobq_writer_release(&report->out);
+	return JOBQ_OK;
+}
+
+static enum jobq_status
+print_answer(void *context, const char *line, size_t len, struct jobq_err *err)
+{
+	static const char failed[] = ",\"state\":\"failed\"}";
+	const size_t failed_len = sizeof failed - 1;
+	struct jobq_report *report = context;
+
+	(void)err;
+	/* Stores append what they say, so it stands at the line's end. */
+	if (len > failed_len &&
+	    memcmp(line + len - failed_len, failed, failed_len) == 0)
+		report->any_failed = true;
+	print_line(report, line, len);
+	return JOBQ_OK;
+}
+
+static enum jobq_status
+settle(struct jobq_report *report, struct jobq_err *err)
+{
+	return jobq_settle_batch(&report->batch, report->store, DEADLINE_MS,
+	    print_answer, report, err);
+}
+
+enum jobq_status
+jobq_report_send(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+
+	if (report->batch.count > 0)
+		status = insist(report, settle, err);
+	jobq_batch_clear(&report->batch);
+	return status == JOBQ_OK ? flush(report, err) : status;
+}
+
+/* A request to cancel a job, as an event: the store's own verb. */
+static enum jobq_status
+cancel(struct jobq_report *report, struct jobq_err *err)
+{
+	const struct jobq_event *event = &report->event;
+	struct jobq_buf request = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	jobq_buf_puts(&request, "{\"ids\":[");
+	jobq_json_put_string(&request, event->id, strlen(event->id));
+	jobq_buf_putc(&request, ']');
+	if (event->reason != NULL) {
+		jobq_buf_puts(&request, ",\"reason\":");
+		jobq_json_put_string(
+		    &request, event->reason, strlen(event->reason));
+	}
+	jobq_buf_putc(&request, '}');
+	status = jobq_store_call(report->store, JOBQ_VERB_CANCEL, &request,
+	    DEADLINE_MS, print_answer, report, err);
+	jobq_buf_release(&request);
+	return status;
+}
+
+enum jobq_status
+jobq_report_line(struct jobq_report *report, struct jobq_span line,
+    unsigned long number, struct jobq_err *err)
+{
+	struct jobq_event *event = &report->event;
+	bool is_event = jobq_line_is_event(&event->members);
+	enum jobq_status status = JOBQ_OK;
+
+	if (is_event)
+		status = jobq_event_read(event, line.at, line.len, err);
+	if (status != JOBQ_OK)
+		return status;
+	if (is_event && report->store != NULL && jobq_settle_wants(event)) {
+		jobq_batch_event(&report->batch, event, number);
+		return jobq_batch_full(&report->batch)
+			   ? jobq_report_send(report, err)
+			   : JOBQ_OK;
+	}
+	if (report->batch.count > 0 ||
+	    jobq_writer_pending(&report->out) >= WRITE_BYTES)
+		status = jobq_report_send(report, err);
+	if (status != JOBQ_OK)
+		return status;
+	if (is_event && report->store != NULL && event->id != NULL &&
+	    event->kind == JOBQ_EVENT_CANCEL && event->settled.len == 0)
+		return insist(report, cancel, err);
+	print_line(report, line.at, line.len);
+	return JOBQ_OK;
+}
+
+enum jobq_status
+jobq_report_wait(struct jobq_report *report, int fd, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	status = jobq_signals_wait(&report->signals, fd, fd < 0 ? 0 : -1);
+	if (status != JOBQ_STALE)
+		return JOBQ_OK;
+	status = jobq_report_send(report, err);
+	return status == JOBQ_OK ? stopped(report, err) : status;
+}
