@@ -9,9 +9,11 @@
 #include "log.h"
 #include "mem.h"
 #include "page.h"
+#include "signals.h"
 #include "store.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,6 +69,7 @@ struct poll {
 	struct jobq_buf request;
 	struct seen before, now;
 	int64_t printed;
+	int asked; /* readable after a SIGUSR1 */
 };
 
 /* FNV-1a; a clash would hide one line of one look. */
@@ -97,6 +100,8 @@ was_seen(struct poll *poll, const struct jobq_object *members)
 	hash = hash_member(hash, members, "id");
 	hash = hash_member(hash, members, "attempt");
 	hash = hash_member(hash, members, "run_at");
+	/* One that was released has changed in nothing but its last end. */
+	hash = hash_member(hash, members, "ended");
 	poll->now.hash = jobq_grow(poll->now.hash, poll->now.count,
 	    &poll->now.cap, sizeof *poll->now.hash);
 	poll->now.hash[poll->now.count++] = hash;
@@ -154,16 +159,24 @@ look(struct poll *poll, struct jobq_err *err)
 static enum jobq_status
 wait_for_more(struct poll *state, int64_t wait_ms, struct jobq_err *err)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{ .fd = jobq_store_fd(state->store), .events = POLLIN },
 		{ .fd = STDOUT_FILENO, .events = 0 },
+		{ .fd = state->asked, .events = POLLIN },
 	};
+	int ready;
 
-	if (poll(fds, 2, wait_ms > 1000000000 ? 1000000000 : (int)wait_ms) >
-		0 &&
-	    (fds[1].revents & (POLLERR | POLLHUP)) != 0)
+	ready = poll(fds, 3, wait_ms > 1000000000 ? 1000000000 : (int)wait_ms);
+	if (ready > 0 && (fds[1].revents & (POLLERR | POLLHUP)) != 0) {
+		/* As a write would end it; unless that is ignored. */
+		raise(SIGPIPE);
 		return jobq_fail(err, JOBQ_IO,
 		    "unable to write standard output: its reader is gone");
+	}
+	if (jobq_signals_heard(state->asked))
+		jobq_log(JOBQ_CRITICAL,
+		    "%lld printed, %zu ready at the last look; waits for jobs",
+		    (long long)state->printed, state->before.count);
 	jobq_store_heard(state->store);
 	return JOBQ_OK;
 }
@@ -175,6 +188,7 @@ follow(struct poll *poll, struct jobq_err *err)
 	enum jobq_status status;
 	int64_t wait;
 
+	poll->asked = jobq_signals_listen();
 	for (;;) {
 		status = look(poll, err);
 		wait = given.interval_ms;
