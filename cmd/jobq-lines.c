@@ -177,7 +177,8 @@ main(int argc, char **argv)
 	enum jobq_status status;
 
 	jobq_command_start(&command, argc, argv);
-	jobq_reader_init(&reader, STDIN_FILENO, JOBQ_LINE_MAX);
+	jobq_reader_init(&reader, STDIN_FILENO,
+	    jobq_command_max_line(&command, JOBQ_LINE_MAX));
 	jobq_writer_init(&writer, STDOUT_FILENO);
 	reader.any_text = true;
 	if (nul_ended) {

@@ -27,7 +27,7 @@ static const struct jobq_opt commands[] = {
 	{ .name = "watch", .help = "follow what happens to jobs" },
 	{ .name = "cancel", .help = "call jobs off" },
 	{ .name = "retry", .help = "let jobs that have ended run again" },
-	{ .name = "admin", .help = "make, tend and pause a store" },
+	{ .name = "admin", .help = "make, tend, pause and resume a store" },
 	{ .name = "doctor", .help = "check a store and the settings" },
 	JOBQ_OPT_END,
 };

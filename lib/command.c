@@ -29,7 +29,7 @@ static struct {
 	int verbose;
 	const char *level, *format, *file, *name, *color;
 	struct jobq_list stores; /* the last counts; all may hold secrets */
-	uint64_t rotate_bytes;
+	uint64_t rotate_bytes, max_line;
 	int64_t keep;
 } given = { .rotate_bytes = 10u << 20, .keep = 5 };
 
@@ -48,6 +48,12 @@ static const struct jobq_opt line_options[] = {
 	    .type = JOBQ_OPT_FLAG,
 	    .to = &given.strict,
 	    .help = "stop at the first bad line" },
+	{ .name = "max-line",
+	    .type = JOBQ_OPT_SIZE,
+	    .to = &given.max_line,
+	    .arg = "SIZE",
+	    .help = "a line longer than this is a bad one (1MiB; 2MiB between "
+		    "stages; never more)" },
 	JOBQ_OPT_END,
 };
 
@@ -396,7 +402,18 @@ jobq_command_start(struct jobq_command *command, int argc, char **argv)
 	answer(command, tables, json);
 	command->operands = argv + (argc > 0);
 	command->strict = given.strict;
+	command->max_line_bytes = given.max_line;
 	check_operands(command);
+}
+
+size_t
+jobq_command_max_line(const struct jobq_command *command, size_t most_bytes)
+{
+	uint64_t given_bytes = command->max_line_bytes;
+
+	return given_bytes == 0 || given_bytes > most_bytes
+		   ? most_bytes
+		   : (size_t)given_bytes;
 }
 
 enum jobq_status

@@ -10,6 +10,7 @@
 #include "status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define JOBQ_VERSION "0.1.0"
 
@@ -32,10 +33,11 @@ struct jobq_command {
 	/* Filled in by jobq_command_start(): */
 	const char *store_url; /* as given by --store, or NULL */
 	char **operands;
-	int count;	  /* of operands */
-	int after_dashes; /* how many of them stood behind "--" */
-	bool strict;	  /* --strict */
-	bool bad_lines;	  /* set by jobq_command_bad_line() */
+	int count;		 /* of operands */
+	int after_dashes;	 /* how many of them stood behind "--" */
+	bool strict;		 /* --strict */
+	uint64_t max_line_bytes; /* --max-line; 0: not given */
+	bool bad_lines;		 /* set by jobq_command_bad_line() */
 };
 
 /*
@@ -73,6 +75,10 @@ bool jobq_may_ask(void);
 
 /* Asks on stderr; only the answer "yes" is true. */
 bool jobq_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The longest line to read: --max-line, but never more than most_bytes. */
+size_t jobq_command_max_line(
+    const struct jobq_command *command, size_t most_bytes);
 
 /* Whether colour is wanted on this fd (habit 13). */
 bool jobq_colour(int fd);

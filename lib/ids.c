@@ -164,7 +164,8 @@ void
 jobq_ids_open(struct jobq_ids_input *input, struct jobq_command *command)
 {
 	*input = (struct jobq_ids_input){ .command = command };
-	jobq_reader_init(&input->reader, STDIN_FILENO, JOBQ_STAGE_MAX);
+	jobq_reader_init(&input->reader, STDIN_FILENO,
+	    jobq_command_max_line(command, JOBQ_STAGE_MAX));
 	input->reader.any_text = true;
 }
 

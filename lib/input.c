@@ -30,7 +30,8 @@ jobq_input_open(struct jobq_input *input, struct jobq_command *command,
 		.command = command,
 		.name = standard ? "stdin" : file,
 	};
-	jobq_reader_init(&input->reader, fd, max_bytes);
+	jobq_reader_init(
+	    &input->reader, fd, jobq_command_max_line(command, max_bytes));
 	return JOBQ_OK;
 }
 

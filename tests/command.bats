@@ -18,13 +18,13 @@ commands() {
 	done
 }
 
-@test "command: help begins with what it is and how, two examples first, and ends with the site" {
+@test "command: help begins with what it is and how, two examples first, and ends with the pages" {
 	for command in $(commands) frame; do
 		help=$("$command" --help)
 		has "$(head -n 1 <<<"$help")" "$command - "
 		[ "$(head -n 24 <<<"$help" | grep -c "^  .*$command\|^  .*jobq ")" -ge 2 ]
 		has "$help" "Usage: $command"
-		has "$(tail -n 1 <<<"$help")" "$command(1)" https://
+		has "$(tail -n 1 <<<"$help")" "$command(1)" "jobq(7)"
 		not grep -nE '.{81}' <<<"$help"
 	done
 }
