@@ -267,6 +267,25 @@ call() {
 	has "$stderr" 'config: ' "unable to start '$PWD/adapter/store'"
 }
 
+# example N: the text of that example in the page.
+example() {
+	awk -v wanted="$1" '/^\.Sh/ { within = /EXAMPLES/ }
+	/^\.Ed/ { shown = 0 }
+	shown { gsub(/\\e/, "\\"); print }
+	within && /^\.Bd/ { shown = ++at == wanted }' "$TOP/man/jobq-adapter.7"
+}
+
+@test "exec: the examples of jobq-adapter(7) work" {
+	unset JOBQ_URL
+	example 1 >first
+	timeout 60 sh -eu first >settled
+	same 3 "$(grep -c '"settled":true,"state":"completed"' settled)"
+	example 2 >second
+	run_apart timeout 60 sh -eu second
+	same '75 ' "$status $stdout"
+	has "$stderr" "adapters/mine/store list': {\"by\":"
+}
+
 # --- the directory store -----------------------------------------------------
 
 @test "dir: a call that is killed leaves the store as it was" {
