@@ -19,20 +19,20 @@ is_space(char c)
 }
 
 /*
- * Puts standard output as a member's value if it is one JSON value, at a
- * depth that an ending can hold.
+ * Puts standard output, from its first character on that is no white space,
+ * as a member's value if it is one JSON value, at a depth that an ending can
+ * hold.
  */
 static enum jobq_status
-put_json(const struct jobq_buf *from, bool structured, struct jobq_buf *out,
-    struct jobq_err *err)
+put_json(const struct jobq_buf *from, size_t start, bool structured,
+    struct jobq_buf *out, struct jobq_err *err)
 {
 	struct jobq_object members = { NULL, 0, 0 };
 	enum jobq_status status;
 	char first;
 
-	jobq_buf_putc(out, '{');
-	jobq_buf_puts(out, "\"output\":");
-	for (size_t i = 0; i < from->len; i++) {
+	jobq_buf_puts(out, "{\"output\":");
+	for (size_t i = start; i < from->len; i++) {
 		char c = from->data[i];
 
 		jobq_buf_putc(out, c == '\n' || c == '\r' ? ' ' : c);
@@ -155,8 +155,8 @@ jobq_result_make(const struct jobq_task *task, struct jobq_result *result,
 	    (how == JOBQ_RESULT_AUTO && task->out.over_bytes == 0 &&
 		at < head->len &&
 		(head->data[at] == '{' || head->data[at] == '['))) {
-		status =
-		    put_json(head, how == JOBQ_RESULT_AUTO, &result->text, err);
+		status = put_json(
+		    head, at, how == JOBQ_RESULT_AUTO, &result->text, err);
 		if (status == JOBQ_OK)
 			return JOBQ_OK;
 		if (how == JOBQ_RESULT_JSON) {
