@@ -39,6 +39,10 @@
 
 #define PAGE_BYTES ((size_t)PIPE_BUF)
 
+/* So many held jobs are looked at before their time, so that the list of
+ * those that were started long ago does not grow with the speed. */
+#define HELD_MANY ((size_t)8000)
+
 struct claim {
 	const struct jobq_claim_options *options;
 	struct jobq_store *store;
@@ -56,6 +60,7 @@ struct claim {
 	struct jobq_backoff backoff;
 	char *worker;
 	int64_t lease_ms;
+	size_t held_left;	 /* jobs, after the last renewal */
 	uint64_t added, written; /* bytes of output, so far */
 	int64_t claimed;	 /* jobs, so far */
 	int64_t got;		 /* jobs of the answer being read */
@@ -162,6 +167,27 @@ claim_failed(
 	jobq_timer_set(claim->loop, &claim->look, jobq_mono_ms() + wait);
 }
 
+/* Renews what is held and sets the timer for the next time. */
+static bool
+renew(struct claim *claim)
+{
+	int64_t wait = claim->lease_ms / 3;
+	struct jobq_err err;
+	enum jobq_status status = JOBQ_OK;
+
+	if (claim->held.count > 0)
+		status = jobq_held_renew(
+		    &claim->held, claim->store, deadline_ms(claim), &err);
+	if (status != JOBQ_OK) {
+		jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
+		    "%s; what is claimed could not be renewed", err.text);
+		wait = wait < 1000 ? wait : 1000;
+	}
+	claim->held_left = claim->held.count;
+	jobq_timer_set(claim->loop, &claim->renew, jobq_mono_ms() + wait);
+	return status == JOBQ_OK;
+}
+
 /* One call of the store; true when it gave at least one job. */
 static bool
 claim_jobs(struct claim *claim, int64_t limit, const char *id)
@@ -181,7 +207,10 @@ claim_jobs(struct claim *claim, int64_t limit, const char *id)
 		return false;
 	}
 	jobq_backoff_reset(&claim->backoff);
-	if (claim->got > 0 && claim->renew.at_ms == 0)
+	if (claim->held.count >= HELD_MANY &&
+	    claim->held.count >= 2 * claim->held_left)
+		renew(claim);
+	else if (claim->got > 0 && claim->renew.at_ms == 0)
 		jobq_timer_set(claim->loop, &claim->renew,
 		    jobq_mono_ms() + claim->lease_ms / 3);
 	return claim->got > 0;
@@ -350,19 +379,9 @@ static void
 on_renew(void *context)
 {
 	struct claim *claim = context;
-	int64_t wait = claim->lease_ms / 3;
-	struct jobq_err err;
-	enum jobq_status status = JOBQ_OK;
 
-	if (claim->held.count > 0)
-		status = jobq_held_renew(
-		    &claim->held, claim->store, deadline_ms(claim), &err);
-	if (status != JOBQ_OK) {
-		jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
-		    "%s; what is claimed could not be renewed", err.text);
-		wait = wait < 1000 ? wait : 1000;
-	} else if (claim->held.count > 0 && !claim->held.any_started &&
-		   !claim->said_buffering) {
+	if (renew(claim) && claim->held.count > 0 && !claim->held.any_started &&
+	    !claim->said_buffering) {
 		claim->said_buffering = true;
 		jobq_log(JOBQ_WARNING,
 		    "%zu jobs are printed and none has started: a filter "
@@ -370,7 +389,6 @@ on_renew(void *context)
 		    "--line-buffered)",
 		    claim->held.count);
 	}
-	jobq_timer_set(claim->loop, &claim->renew, jobq_mono_ms() + wait);
 	go_on(claim);
 }
 

@@ -11,6 +11,9 @@
 
 #define JOBS_A_LINE ((size_t)100) /* of an alive event */
 
+/* Of one request to renew, so that many held jobs need little memory. */
+#define RENEW_BYTES ((size_t)128 << 10)
+
 void
 jobq_held_release(struct jobq_held *held)
 {
@@ -91,7 +94,8 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 			to = held->count;
 		/* What is lost to us has ended, or is run by others. */
 		if (mark(held, held->answered, to, event.lost) +
-			mark(held, held->answered, to, event.started) > 0)
+			mark(held, held->answered, to, event.started) >
+		    0)
 			held->any_started = true;
 		held->answered = to;
 	}
@@ -151,7 +155,7 @@ jobq_held_renew(struct jobq_held *held, struct jobq_store *store,
 	jobq_batch_init(&batch, "events");
 	held->answered = 0;
 	while (from < held->count && status == JOBQ_OK) {
-		while (from < held->count && !jobq_batch_full(&batch)) {
+		while (from < held->count && batch.text.len < RENEW_BYTES) {
 			add_alive(&batch, held, from, &line);
 			from += JOBS_A_LINE;
 		}

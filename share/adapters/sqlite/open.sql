@@ -53,3 +53,9 @@ CREATE TEMP TABLE asked (
 	by_queue INTEGER, name TEXT, flow TEXT, key TEXT, before_ms INTEGER,
 	stuck_ms INTEGER, after INTEGER, after_priority INTEGER, why INTEGER
 )
+---
+CREATE TEMP TABLE counted (
+	queue TEXT PRIMARY KEY, blocked INTEGER, scheduled INTEGER,
+	ready INTEGER, running INTEGER, completed INTEGER, cancelled INTEGER,
+	failed INTEGER, oldest INTEGER
+) WITHOUT ROWID
