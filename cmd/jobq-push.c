@@ -50,7 +50,7 @@ static const struct jobq_opt options[] = {
 	    "higher goes first", INT32_MIN, INT32_MAX, NULL },
 	{ "max-attempts", 0, JOBQ_OPT_INT, &given.max_attempts, "N",
 	    "attempts until a job is given up", 1, 1000000, NULL },
-	{ "timeout", 't', JOBQ_OPT_DURATION, &given.timeout_ms, "DURATION",
+	{ "timeout", 0, JOBQ_OPT_DURATION, &given.timeout_ms, "DURATION",
 	    "the longest a run may take", 1, 0, NULL },
 	{ "needs", 0, JOBQ_OPT_LIST, &given.needs, "ID",
 	    "a job that must complete first", 0, 0, NULL },

@@ -1,5 +1,6 @@
 /* jobq-run: runs a command for each job line, prints what happens. */
 #include "command.h"
+#include "line.h"
 #include "log.h"
 #include "run.h"
 
@@ -34,14 +35,14 @@ static const struct jobq_opt options[] = {
 	{ .name = "timeout",
 	    .type = JOBQ_OPT_NO_DURATION,
 	    .to = &timeout_ms,
-	    .arg = "TIME",
+	    .arg = "DURATION",
 	    .help = "stop a job that runs longer and has no timeout of its "
 		    "own (none)",
 	    .least = 1 },
 	{ .name = "grace",
 	    .type = JOBQ_OPT_DURATION,
 	    .to = &grace_ms,
-	    .arg = "TIME",
+	    .arg = "DURATION",
 	    .help = "from TERM to KILL when a job is stopped (10s)" },
 	{ .name = "stdin",
 	    .type = JOBQ_OPT_CHOICE,
@@ -64,7 +65,7 @@ static const struct jobq_opt options[] = {
 	{ .name = "pipe-wait",
 	    .type = JOBQ_OPT_DURATION,
 	    .to = &pipe_wait_ms,
-	    .arg = "TIME",
+	    .arg = "DURATION",
 	    .help = "wait so long for those who hold a finished job's output "
 		    "(2s)" },
 	{ .name = "permanent",
@@ -85,7 +86,8 @@ static const struct jobq_opt options[] = {
 };
 
 static const char *const synopsis[] = {
-	"[-j N] [--timeout TIME] [--grace TIME] [--stdin input|job|none] "
+	"[-j N] [--timeout DURATION] [--grace DURATION] [--stdin "
+	"input|job|none] "
 	"[--result auto|text|json|none] -- COMMAND [ARG ...]",
 	NULL,
 };
@@ -181,6 +183,8 @@ take_options(struct jobq_run_options *run)
 		.out_fd = STDOUT_FILENO,
 		.command = command.operands,
 		.places = (size_t)places,
+		.max_line_bytes =
+		    jobq_command_max_line(&command, JOBQ_STAGE_MAX),
 		.timeout_ms = timeout_ms,
 		.grace_ms = grace_ms,
 		.pipe_wait_ms = pipe_wait_ms,

@@ -1,16 +1,22 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='claim lines list poll push report help'
+_jobq_verbs='admin cancel claim doctor lines list poll push report retry run watch help'
 
 _jobq_options() {
 	case $1 in
 	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-claim) echo '--limit -n --follow -f --queue -Q --flow --lease -l --interval --worker --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-lines) echo '--null -0 --as --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-claim) echo '--limit -n --follow -f --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-doctor) echo '--format -f --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format -f --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout -t --needs --wait -w --dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-report) echo '--dry-run --store -S --strict --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout --needs --wait -w --dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-run) echo '--jobs -j --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --unclaimed --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 
@@ -20,9 +26,19 @@ _jobq_values() {
 	jobq:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq:--log-format) echo 'plain text json' ;;
 	jobq:--color) echo 'auto always never' ;;
+	jobq-admin:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-admin:--log-format) echo 'plain text json' ;;
+	jobq-admin:--color) echo 'auto always never' ;;
+	jobq-cancel:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-cancel:--log-format) echo 'plain text json' ;;
+	jobq-cancel:--color) echo 'auto always never' ;;
 	jobq-claim:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-claim:--log-format) echo 'plain text json' ;;
 	jobq-claim:--color) echo 'auto always never' ;;
+	jobq-doctor:--format | jobq-doctor:-f) echo 'table lines' ;;
+	jobq-doctor:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-doctor:--log-format) echo 'plain text json' ;;
+	jobq-doctor:--color) echo 'auto always never' ;;
 	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-lines:--log-format) echo 'plain text json' ;;
 	jobq-lines:--color) echo 'auto always never' ;;
@@ -40,6 +56,17 @@ _jobq_values() {
 	jobq-report:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-report:--log-format) echo 'plain text json' ;;
 	jobq-report:--color) echo 'auto always never' ;;
+	jobq-retry:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-retry:--log-format) echo 'plain text json' ;;
+	jobq-retry:--color) echo 'auto always never' ;;
+	jobq-run:--stdin) echo 'input job none' ;;
+	jobq-run:--result) echo 'auto text json none' ;;
+	jobq-run:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-run:--log-format) echo 'plain text json' ;;
+	jobq-run:--color) echo 'auto always never' ;;
+	jobq-watch:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-watch:--log-format) echo 'plain text json' ;;
+	jobq-watch:--color) echo 'auto always never' ;;
 	esac
 }
 
@@ -76,4 +103,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-claim jobq-lines jobq-list jobq-poll jobq-push jobq-report
+complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-watch

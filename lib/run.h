@@ -34,6 +34,7 @@ struct jobq_run_options {
 	int in_fd, out_fd; /* job lines, events; neither is made non-blocking */
 	char *const *command; /* NULL-terminated; outlives the runner */
 	size_t places;
+	size_t max_line_bytes; /* of a line of input */
 	int64_t timeout_ms; /* of jobs that have none of their own; -1: none */
 	int64_t grace_ms;   /* from TERM to KILL */
 	int64_t pipe_wait_ms;

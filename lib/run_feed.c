@@ -221,7 +221,8 @@ jobq_feed_open(struct jobq_run *run)
 	feed->ids = jobq_ids_new();
 	feed->linger.due = linger_due;
 	feed->linger.context = feed;
-	jobq_reader_init(&feed->reader, run->options.in_fd, JOBQ_STAGE_MAX);
+	jobq_reader_init(
+	    &feed->reader, run->options.in_fd, run->options.max_line_bytes);
 	feed->reader.read_bytes = READ_BYTES;
 	jobq_watch_add(
 	    run->loop, &feed->watch, run->options.in_fd, 0, ready, feed);

@@ -1,5 +1,6 @@
 #include "settle.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <string.h>
@@ -58,6 +59,7 @@ fail_instead(struct settle *settle, struct jobq_span text)
 	const struct jobq_span *id, *epoch, *worker, *n;
 	struct jobq_batch batch;
 	struct jobq_buf line = JOBQ_BUF_INIT;
+	char at[JOBQ_TIME_SIZE];
 	enum jobq_status status;
 
 	status = jobq_object_scan(&members, text.at, text.len, settle->err);
@@ -74,6 +76,8 @@ fail_instead(struct settle *settle, struct jobq_span text)
 		if (n)
 			jobq_buf_printf(
 			    &line, ",\"n\":%.*s", (int)n->len, n->at);
+		jobq_time_format(jobq_wall_ms(), at);
+		jobq_buf_printf(&line, ",\"at\":\"%s\"", at);
 		jobq_buf_puts(&line,
 		    ",\"reason\":\"refused\",\"retry\":false,\"error\":"
 		    "\"the store refused what the run reported\"}");

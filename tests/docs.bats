@@ -28,7 +28,7 @@ words() {
 
 # options COMMAND: --name and -x of each, a word a line.
 options() {
-	"$1" --dump-options | awk -F '\t' '{ print "--" $1 } $2 { print "-" $2 }'
+	"$1" --dump-options | awk -F '\t' '{ print "--" $1 } $2 != "" { print "-" $2 }'
 }
 
 # has_words FILE < WORDS: fails with those that FILE does not have. A word of
