@@ -86,9 +86,7 @@ static const struct jobq_opt options[] = {
 };
 
 static const char *const synopsis[] = {
-	"[-j N] [--timeout DURATION] [--grace DURATION] [--stdin "
-	"input|job|none] "
-	"[--result auto|text|json|none] -- COMMAND [ARG ...]",
+	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
 	NULL,
 };
 

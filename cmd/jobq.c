@@ -28,7 +28,7 @@ static const struct jobq_opt commands[] = {
 	{ .name = "cancel", .help = "call jobs off" },
 	{ .name = "retry", .help = "let jobs that have ended run again" },
 	{ .name = "admin", .help = "make, tend, pause and resume a store" },
-	{ .name = "doctor", .help = "check a store and the settings" },
+	{ .name = "doctor", .help = "check a store, the settings and the commands" },
 	JOBQ_OPT_END,
 };
 

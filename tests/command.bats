@@ -184,7 +184,8 @@ commands() {
 @test "command: the same option has the same letter and value everywhere" {
 	for command in $(commands); do
 		"$command" --dump-options
-	done | cut -f1-3 | sort -u >options
+	done | cut -f1-3 | sed 's/\t[a-z]*|.*$/\tone of some words/' |
+		sort -u >options
 	same "" "$(cut -f1 options | uniq -d)"
 	same "" "$(cut -f2 options | grep . | sort | uniq -d)"
 }
