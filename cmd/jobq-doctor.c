@@ -15,7 +15,7 @@ static const char *format;
 static bool json, table;
 
 static const struct jobq_opt options[] = {
-	{ "format", 'f', JOBQ_OPT_CHOICE, &format, "FORMAT", "table or lines",
+	{ "format", 0, JOBQ_OPT_CHOICE, &format, "FORMAT", "table or lines",
 	    0, 0, "table lines" },
 	{ "json", 0, JOBQ_OPT_FLAG, &json, NULL, "the same as --format lines",
 	    0, 0, NULL },

@@ -44,7 +44,7 @@ static const struct jobq_opt options[] = {
 	    "count the jobs of each queue by state", 0, 0, NULL },
 	{ "limit", 'n', JOBQ_OPT_INT, &given.limit, "N", "at most so many jobs",
 	    0, INT64_MAX, NULL },
-	{ "format", 'f', JOBQ_OPT_CHOICE, &given.format, "FORMAT",
+	{ "format", 0, JOBQ_OPT_CHOICE, &given.format, "FORMAT",
 	    "table, lines, or prometheus (of --stats)", 0, 0,
 	    "table lines prometheus" },
 	{ "json", 0, JOBQ_OPT_FLAG, &given.json, NULL,

@@ -8,9 +8,9 @@ _jobq_options() {
 	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-claim) echo '--limit -n --follow -f --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-doctor) echo '--format -f --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format -f --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout --needs --wait -w --dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
@@ -35,7 +35,7 @@ _jobq_values() {
 	jobq-claim:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-claim:--log-format) echo 'plain text json' ;;
 	jobq-claim:--color) echo 'auto always never' ;;
-	jobq-doctor:--format | jobq-doctor:-f) echo 'table lines' ;;
+	jobq-doctor:--format) echo 'table lines' ;;
 	jobq-doctor:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-doctor:--log-format) echo 'plain text json' ;;
 	jobq-doctor:--color) echo 'auto always never' ;;
@@ -43,7 +43,7 @@ _jobq_values() {
 	jobq-lines:--log-format) echo 'plain text json' ;;
 	jobq-lines:--color) echo 'auto always never' ;;
 	jobq-list:--state | jobq-list:-s) echo 'blocked pending running completed failed cancelled' ;;
-	jobq-list:--format | jobq-list:-f) echo 'table lines prometheus' ;;
+	jobq-list:--format) echo 'table lines prometheus' ;;
 	jobq-list:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-list:--log-format) echo 'plain text json' ;;
 	jobq-list:--color) echo 'auto always never' ;;

@@ -30,7 +30,7 @@ own_folder() {
 @test "jobq: what it says of a command is what the command says" {
 	for path in "$JOBQ_BUILD"/bin/jobq-*; do
 		name=${path##*/jobq-}
-		said=$(jobq | sed -n "s/^  jobq $name  *//p")
+		said=$(jobq | sed -n "s/^  jobq $name   *//p")
 		same "jobq-$name - $said" "$("$path" --help | head -n 1)"
 	done
 }
