@@ -22,14 +22,6 @@ jobs_to() {
 	seq "$1" | jq -c '{id: tostring, input: .}'
 }
 
-# args_of INPUT ARG...: what a command finds as its arguments, one per line.
-args_of() {
-	jq -nc --arg input "$1" '{id: "a", input: $input}' >in
-	shift
-	timeout 60 jobq-run --result text -- printf '%s\n' "$@" <in >out || :
-	jq -r 'select(.output).output' out
-}
-
 # serve ARG...: a runner on a pipe that stays open, its events in out.
 serve() {
 	mkfifo in
@@ -379,33 +371,40 @@ serve() {
 }
 
 @test "run: S13 no shell sees an argument, whatever it holds" {
-	local text
-	for text in '$(id)' '`id`' ';id' '&& id' '| id' '%s%n' '${IFS}' '* ?' \
+	local text texts
+	texts=('$(id)' '`id`' ';id' '&& id' '| id' '%s%n' '${IFS}' '* ?' \
 		"'" '"' '\' '~' '#x' $'two\nlines' $'tab\there' '<x' '>x' '!!' \
 		'$HOME' '$((1+1))' 'é\u00e9' ' ' '' '{id}' '{{id}}' '(x)' '[a]' \
-		'a=b' '%' '\n' $'\r' $'\e[31m' '..' '/' 'a;b' '&' '$' '^x' '=' \
-		',' ; do
-		same "$text."  "$(args_of "$text" '{input}.')"
-	done
+		'a=b' '%' '\n' $'\r' $'\e[31m' '..' '/' 'a;b' '&' '$' '^x' '=' ,)
+	for text in "${texts[@]}"; do
+		jq -nc --arg text "$text" '{id: "a", input: $text}'
+	done >in
+	timeout 60 jobq-run --result text -- printf '<%s>' {input} <in >out
+	same 40 "$(wc -l <in)"
+	same "$(jq -c '"<" + .input + ">"' in)" \
+		"$(jq -c 'select(.output).output' out)"
 }
 
 @test "run: S14 a value that looks like an option is refused" {
-	local text
-	for text in - -- -x --upload-pack=x -rf -1 '-e x'; do
-		same "" "$(args_of "$text" {input})"
-		last '.event == "failed" and .reason == "spawn" and
+	printf '{"id":"a","input":"%s"}\n' - -- -x --upload-pack=x -rf -1 '-e x' \
+		'-\n' >in
+	for arg in {input} {} {input}{input}; do
+		timeout 60 jobq-run -- printf %s "$arg" <in >out || same 1 $?
+		# Nothing was started.
+		same 8 "$(wc -l <out)"
+		jq -s 'all(.event == "failed" and .reason == "spawn" and
 			.retry == false and .exit == null and
-			(.error | startswith("arg_looks_like_option:"))'
-		same "" "$(args_of "$text" {})"
-		same "" "$(args_of "$text" {input}{input})"
-		# Not where it cannot be one.
-		same "x$text" "$(args_of "$text" "x{input}")"
-		same "--"$'\n'"$text" "$(args_of "$text" -- {input})"
+			(.error | startswith("arg_looks_like_option:")))' out |
+			json .
 	done
-	same "a-" "$(args_of a- {input})"
-	# Nothing was started for those refused.
-	args_of -x {input}
-	same 1 "$(wc -l <out)"
+	# Not where it cannot be one.
+	for args in 'x{input}' '-- {input}' '-- {}'; do
+		# shellcheck disable=SC2086
+		timeout 60 jobq-run -- printf '%s\n' $args <in >out
+		same 8 "$(grep -c completed out)"
+	done
+	go '{"id":"a","input":"a-"}' -- printf %s {input}
+	last '.output == "a-"'
 }
 
 @test "run: a member that is missing fails for good and is named" {
