@@ -81,10 +81,11 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 		push([{id: "e", key: "k"}]), claim({queues: ["default"]}),
 		push([{id: "f", key: "k"}]),
 		settle([{event: "completed", id: "a", n: 1}]),
-		push([{id: "g", key: "k"}]), list({})'
+		push([{id: "g", key: "k"}, {id: "h", key: "k"}]), list({})'
 	answered '(.[:4] | map(.id)) == ["a", "a", "c", "d"]
 		and .[4].id == "a" and .[6].id == "a" and .[6].state == "running"
-		and .[8].id == "g" and (.[9:] | map(.id)) == ["a", "c", "d", "g"]'
+		and .[8].id == "g" and .[9].id == "g"
+		and (.[10:] | map(.id)) == ["a", "c", "d", "g"]'
 }
 
 # --- what is claimed ---------------------------------------------------------

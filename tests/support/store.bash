@@ -29,7 +29,9 @@ store_setup() {
 	export JOBQ_URL=${url//\{\}/$BATS_TEST_TMPDIR}
 	adapter=${url%%:*}
 	[[ $url != *adapter=* ]] || adapter=${url##*adapter=}
-	adapter=$JOBQ_BUILD/share/adapters/${adapter%%&*}/adapter.json
+	adapter=${adapter%%&*}
+	[[ $adapter == /* ]] || adapter=$JOBQ_BUILD/share/adapters/$adapter
+	adapter+=/adapter.json
 	answers='' said='' status=0 features=()
 }
 
