@@ -426,6 +426,8 @@ jobq_follow(struct jobq_store *store, const struct jobq_follow_options *options,
 	struct follow follow = { .store = store, .options = options };
 	enum jobq_status status;
 
+	/* Hints are heard from before the first look. */
+	jobq_store_fd(store);
 	set_up(&follow);
 	status = look_on(&follow, err);
 	for (size_t i = 0; i < follow.group_count; i++) {

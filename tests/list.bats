@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016 # a $ in single quotes is one of jq's
+# shellcheck disable=SC2016,SC2028 # a $ and a \u in quotes are those of JSON
 
 load support/common
 load support/jobs
