@@ -17,6 +17,7 @@
 #include "child_proc.h"
 #include "mem.h"
 
+#include <sys/syscall.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -74,11 +75,27 @@ raise_limit(
 	return JOBQ_OK;
 }
 
+/*
+ * The two signals below SIGRTMIN are the C library's, and its sigaction()
+ * refuses them; a parent that is of another make may have left them ignored.
+ * This process has no use for them, so they are put right here, once.
+ */
+static void
+reset_hidden_signals(void)
+{
+	/* The kernel's own struct: handler, flags, restorer, mask. */
+	const unsigned long normal[4] = { 0 };
+
+	for (int i = 32; i < SIGRTMIN; i++)
+		syscall(SYS_rt_sigaction, i, normal, NULL, NSIG / 8);
+}
+
 static void
 find_ignored(struct jobq_spawner *spawner)
 {
 	struct sigaction action;
 
+	reset_hidden_signals();
 	for (int i = 1; i < NSIG; i++)
 		if (sigaction(i, NULL, &action) == 0 &&
 		    action.sa_handler == SIG_IGN)

@@ -173,6 +173,23 @@ faults() {
 	not grep -v 0000000000000000 got
 }
 
+@test "run: C9 nor the two signals that the C library hides" {
+	# rt_sigaction(2) is number 13 on x86-64 and 134 elsewhere.
+	cat >ignore.py <<'PYTHON'
+import ctypes, os, platform, sys
+number = 13 if platform.machine() == "x86_64" else 134
+ignore = (ctypes.c_ulong * 4)(1, 0, 0, 0)
+for signal in (32, 33):
+    if ctypes.CDLL(None).syscall(number, signal, ignore, None, 8) != 0:
+        sys.exit("rt_sigaction failed")
+os.execvp(sys.argv[1], sys.argv[1:])
+PYTHON
+	jobs_to 1 | timeout 30 python3 ignore.py jobq-run -- \
+		cat /proc/self/status >out
+	jq -r 'select(.output).output' out | grep -E '^SigIgn' >got
+	same "SigIgn:	0000000000000000" "$(cat got)"
+}
+
 @test "run: C10 a job that reads its input gets its own, and no other line" {
 	jobs_to 100 | timeout 60 jobq-run -j 3 -- cat >out
 	same "completed=100 started=100" "$(kinds out)"
