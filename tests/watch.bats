@@ -210,8 +210,8 @@ completed a" "$(kinds <live)"
 	push a
 	push b
 	complete a
-	jobq-list >jobs
-	run_apart timeout 20 jobq-watch --no-follow - <jobs
+	jobq-list >listed
+	run_apart timeout 20 jobq-watch --no-follow - <listed
 	same 0 "$status"
 	same $'started a\ncompleted a' "$(kinds <<<"$stdout")"
 	run_apart timeout 20 jobq-watch - </dev/null
