@@ -156,19 +156,11 @@ static enum jobq_status
 push_one(struct jobq_push *push, struct jobq_err *err)
 {
 	struct jobq_buf line = JOBQ_BUF_INIT;
-	struct jobq_span value;
 	enum jobq_status status = JOBQ_OK;
 
 	jobq_buf_puts(&line, "{\"name\":");
 	jobq_json_put_lossy(&line, given.name ? given.name : "default",
 	    strlen(given.name ? given.name : "default"));
-	if (given.input != NULL &&
-	    jobq_json_check(given.input, strlen(given.input), &value, err) !=
-		JOBQ_OK)
-		jobq_command_misuse(&command,
-		    "--input takes JSON (%s); a text needs its quotes: "
-		    "--input '\"text\"'",
-		    err->text);
 	if (given.input != NULL)
 		jobq_buf_printf(&line, ",\"input\":%s", given.input);
 	jobq_buf_putc(&line, '}');
@@ -177,12 +169,36 @@ push_one(struct jobq_push *push, struct jobq_err *err)
 		    &push->job.members, line.data, line.len, err);
 		if (status == JOBQ_OK)
 			status = jobq_push_line(push,
-			    (struct jobq_span){ line.data, line.len }, 0, err);
+			    (struct jobq_span){ line.data, line.len },
+			    (unsigned long)i + 1, err);
 	}
 	if (status == JOBQ_INVALID && !push->stopped)
 		jobq_err_prefix(err, "the job of --name and --input");
 	jobq_buf_release(&line);
 	return status == JOBQ_OK ? jobq_push_send(push, err) : status;
+}
+
+static void
+check_options(void)
+{
+	struct jobq_span value;
+	struct jobq_err err;
+
+	if (given.input != NULL &&
+	    jobq_json_check(given.input, strlen(given.input), &value, &err) !=
+		JOBQ_OK)
+		jobq_command_misuse(&command,
+		    "--input takes JSON (%s); a text needs its quotes: "
+		    "--input '\"text\"'",
+		    err.text);
+	if (given.name != NULL || given.input != NULL)
+		return;
+	if (isatty(STDIN_FILENO))
+		jobq_command_misuse(&command,
+		    "give job lines on standard input, or --name or --input");
+	if (given.repeat != 1)
+		jobq_command_misuse(
+		    &command, "--repeat goes with --name or --input");
 }
 
 int
@@ -193,15 +209,7 @@ main(int argc, char **argv)
 	enum jobq_status status = JOBQ_OK;
 
 	jobq_command_start(&command, argc, argv);
-	if (given.name == NULL && given.input == NULL) {
-		if (isatty(STDIN_FILENO))
-			jobq_command_misuse(&command,
-			    "give job lines on "
-			    "standard input, or --name or --input");
-		if (given.repeat != 1)
-			jobq_command_misuse(
-			    &command, "--repeat goes with --name or --input");
-	}
+	check_options();
 	jobq_batch_init(&push.batch, "jobs");
 	jobq_writer_init(&push.out, STDOUT_FILENO);
 	push.wait = given.wait;
