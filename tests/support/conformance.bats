@@ -256,7 +256,7 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 	store 'push([range(60) | {id: "j\(.)"}])'
 	for i in 1 2 3; do
 		jq -nr -L "$TOP/tests/support" "include \"requests\";
-			range(10) | claim({worker: \"w$i\", limit: 2})" >"r$i"
+			range(5) | claim({worker: \"w$i\", limit: 4})" >"r$i"
 		storecall "$JOBQ_URL" <"r$i" >"out$i" 3>&- 4>&- &
 		pids+=($!)
 	done
