@@ -307,3 +307,29 @@ needs-1 blocked" "$(<states)"
 	grep -qE '^state +pending$' screen
 	jobq-list a | json '.id == "a"'
 }
+
+# answering LINE: a store that answers a list with this line.
+answering() {
+	mkdir -p odd
+	echo '{"driver":"exec","fencing":"none","renews":false,"lease":30,
+		"verbs":["list","claim","settle"]}' >odd/adapter.json
+	printf '%s\n' "$1" >odd/answer
+	printf '#!/bin/sh\ncat "%s/odd/answer"\n' "$PWD" >odd/store
+	chmod +x odd/store
+	run_apart timeout 20 jobq-list -S "exec:$PWD/odd?adapter=$PWD/odd"
+}
+
+@test "list: a store that answers no lines, or goes in circles, is told" {
+	answering '{"id":"a"}'
+	same 0 "$status"
+	same '{"id":"a"}' "$stdout"
+	answering 'oops'
+	same 75 "$status"
+	same 1 "${#stderr_lines[@]}"
+	answering '{"event":"page"}'
+	same 75 "$status"
+	has "$stderr" "the store ended a page without a cursor"
+	answering '{"event":"page","after":"5"}'
+	same 75 "$status"
+	has "$stderr" "the store ended two pages with the same cursor"
+}
