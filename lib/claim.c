@@ -109,25 +109,6 @@ print(struct claim *claim, const char *line, size_t len)
 }
 
 static enum jobq_status
-take_event(struct claim *claim, struct jobq_event *event, const char *line,
-    size_t len, struct jobq_err *err)
-{
-	const struct jobq_span *next_in;
-	enum jobq_status status;
-	double seconds;
-
-	status = jobq_event_read(event, line, len, err);
-	if (status == JOBQ_OK && event->kind == JOBQ_EVENT_IDLE) {
-		next_in = jobq_object_get(&event->members, "next_in");
-		if (next_in != NULL &&
-		    jobq_json_double(*next_in, &seconds, NULL) == JOBQ_OK &&
-		    seconds < 1e9)
-			claim->next_in_ms = (int64_t)(seconds * 1000) + 1;
-	}
-	return status;
-}
-
-static enum jobq_status
 take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 {
 	struct claim *claim = context;
@@ -136,7 +117,8 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 
 	status = jobq_object_scan(&event.members, line, len, err);
 	if (status == JOBQ_OK && jobq_line_is_event(&event.members)) {
-		status = take_event(claim, &event, line, len, err);
+		status = jobq_claim_event(
+		    &event, line, len, &claim->next_in_ms, err);
 	} else if (status == JOBQ_OK) {
 		status =
 		    jobq_held_add(&claim->held, line, len, claim->added, err);
@@ -319,6 +301,19 @@ give_back(struct claim *claim)
 		    err.text, count);
 }
 
+/* Nothing more can be written: the reader is gone, or the disk is full. */
+static void
+output_failed(struct claim *claim, int error, const struct jobq_err *why)
+{
+	claim->stopping = true;
+	give_back(claim);
+	if (error == EPIPE)
+		claim->reader_gone = true;
+	else
+		*claim->err = *why;
+	finish(claim, JOBQ_IO);
+}
+
 static void
 on_output(void *context, unsigned what)
 {
@@ -326,13 +321,13 @@ on_output(void *context, unsigned what)
 	size_t before = jobq_writer_pending(&claim->writer);
 	struct jobq_err err;
 
-	if ((what & JOBQ_HANGUP) != 0 ||
-	    (before > 0 && jobq_writer_step(&claim->writer, PAGE_BYTES, &err) !=
-			       JOBQ_OK)) {
-		claim->reader_gone = true;
-		claim->stopping = true;
-		give_back(claim);
-		jobq_loop_stop(claim->loop);
+	if ((what & JOBQ_HANGUP) != 0) {
+		output_failed(claim, EPIPE, NULL);
+		return;
+	}
+	if (before > 0 &&
+	    jobq_writer_step(&claim->writer, PAGE_BYTES, &err) != JOBQ_OK) {
+		output_failed(claim, errno, &err);
 		return;
 	}
 	claim->written += before - jobq_writer_pending(&claim->writer);

@@ -64,3 +64,22 @@ jobq_claim_id(struct jobq_span line, struct jobq_object *members,
 		    "letter or digit");
 	return JOBQ_OK;
 }
+
+enum jobq_status
+jobq_claim_event(struct jobq_event *event, const char *line, size_t len,
+    int64_t *next_in_ms, struct jobq_err *err)
+{
+	const struct jobq_span *next_in;
+	enum jobq_status status;
+	double seconds;
+
+	status = jobq_event_read(event, line, len, err);
+	if (status == JOBQ_OK && event->kind == JOBQ_EVENT_IDLE) {
+		next_in = jobq_object_get(&event->members, "next_in");
+		if (next_in != NULL &&
+		    jobq_json_double(*next_in, &seconds, NULL) == JOBQ_OK &&
+		    seconds < 1e9)
+			*next_in_ms = (int64_t)(seconds * 1000) + 1;
+	}
+	return status;
+}

@@ -6,6 +6,7 @@
 
 #include "buf.h"
 #include "claim.h"
+#include "event.h"
 #include "json.h"
 #include "status.h"
 
@@ -28,5 +29,13 @@ void jobq_claim_request(const struct jobq_claim_options *options,
 enum jobq_status jobq_claim_id(struct jobq_span line,
     struct jobq_object *members, struct jobq_buf *id, bool *is_event,
     struct jobq_err *err);
+
+/*
+ * Reads an event of the store's answer, scanned into event->members. One that
+ * is idle may say in how many ms the next job is due; *next_in_ms stays as it
+ * is otherwise.
+ */
+enum jobq_status jobq_claim_event(struct jobq_event *event, const char *line,
+    size_t len, int64_t *next_in_ms, struct jobq_err *err);
 
 #endif
