@@ -4,6 +4,7 @@
 #include "claim.h"
 #include "command.h"
 #include "json.h"
+#include "member.h"
 #include "store.h"
 
 #include <string.h>
@@ -61,20 +62,27 @@ static struct jobq_command command = {
 	.reads_lines = true,
 };
 
-/* What stands in every event must be plain text. */
+/* It stands in every line of the job, so it must be what a line may hold. */
 static void
 check_worker(void)
 {
+	struct jobq_buf line = JOBQ_BUF_INIT;
+	struct jobq_buf text = JOBQ_BUF_INIT;
 	size_t len = given.worker == NULL ? 0 : strlen(given.worker);
-	bool plain = given.worker == NULL || (len > 0 && len <= 255);
+	const char *plain;
 
-	for (size_t i = 0; i < len && plain; i++)
-		plain = (unsigned char)given.worker[i] >= 0x20 &&
-			given.worker[i] != 0x7f;
-	if (!plain ||
-	    jobq_utf8_valid(given.worker ? given.worker : "", len) != len)
+	if (given.worker == NULL)
+		return;
+	jobq_json_put_lossy(&line, given.worker, len);
+	jobq_buf_reserve(&text, line.len + 1);
+	if (jobq_utf8_valid(given.worker, len) != len ||
+	    jobq_member_text(&text, "worker",
+		(struct jobq_span){ line.data, line.len }, 1, JOBQ_NAME_MAX,
+		true, &plain, NULL) != JOBQ_OK)
 		jobq_command_misuse(
 		    &command, "--worker takes 1 to 255 bytes of plain text");
+	jobq_buf_release(&line);
+	jobq_buf_release(&text);
 }
 
 int

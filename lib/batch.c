@@ -9,7 +9,11 @@
 
 #include "banned.h"
 
-#define ERROR_BYTES 1000 /* of an error's text, kept beside the job */
+/*
+ * Of a reason's or an error's text, kept beside the job: a line of a list
+ * holds both and a whole job, and has a limit of its own.
+ */
+#define KEPT_BYTES ((size_t)1000)
 
 void
 jobq_batch_init(struct jobq_batch *batch, const char *member)
@@ -159,6 +163,19 @@ jobq_batch_job(
 	jobq_buf_putc(out, '}');
 }
 
+void
+jobq_batch_put_reason(struct jobq_buf *out, const char *reason)
+{
+	size_t len = reason == NULL ? 0 : strlen(reason);
+
+	if (reason == NULL)
+		return;
+	if (len > KEPT_BYTES)
+		len = jobq_utf8_valid(reason, KEPT_BYTES);
+	jobq_buf_puts(out, ",\"reason\":");
+	jobq_json_put_string(out, reason, len);
+}
+
 static void
 put_error(struct jobq_buf *out, struct jobq_buf *scratch,
     const struct jobq_event *event)
@@ -171,8 +188,8 @@ put_error(struct jobq_buf *out, struct jobq_buf *scratch,
 	jobq_buf_clear(scratch);
 	if (jobq_json_string(*error, scratch, NULL) != JOBQ_OK)
 		return;
-	if (scratch->len > ERROR_BYTES)
-		scratch->len = jobq_utf8_valid(scratch->data, ERROR_BYTES);
+	if (scratch->len > KEPT_BYTES)
+		scratch->len = jobq_utf8_valid(scratch->data, KEPT_BYTES);
 	jobq_buf_puts(out, ",\"error\":");
 	jobq_json_put_string(
 	    out, scratch->len == 0 ? "" : scratch->data, scratch->len);
@@ -195,7 +212,7 @@ jobq_batch_event(struct jobq_batch *batch, const struct jobq_event *event,
 	put_int(out, ",\"epoch\":", event->epoch);
 	put_text(out, ",\"worker\":", event->worker);
 	put_int(out, ",\"n\":", event->n);
-	put_text(out, ",\"reason\":", event->reason);
+	jobq_batch_put_reason(out, event->reason);
 	if (event->retry >= 0)
 		jobq_buf_puts(
 		    out, event->retry ? ",\"retry\":true" : ",\"retry\":false");

@@ -62,6 +62,12 @@ void jobq_batch_own_event(
     struct jobq_batch *batch, const char *line, size_t len);
 
 /*
+ * ,"reason":"..." of a request, unless reason is NULL: its first 1000 bytes,
+ * for a store keeps it beside the job.
+ */
+void jobq_batch_put_reason(struct jobq_buf *out, const char *reason);
+
+/*
  * Sends all entries as one request; when the store refuses it as INVALID,
  * each by itself, and those that are guilty go to refused(), whose answer
  * ends the sending unless it is JOBQ_OK (*err is then refused()'s to fill).

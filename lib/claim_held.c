@@ -53,7 +53,10 @@ jobq_held_add(struct jobq_held *held, const char *line, size_t len,
 	return status;
 }
 
-/* Marks the jobs that [[id, epoch], ...] names as gone; how many it names. */
+/*
+ * Marks the jobs that [[id, epoch], ...] names as gone; how many it names. A
+ * job that was lost and claimed anew stands in the list twice.
+ */
 static size_t
 mark(struct jobq_held *held, size_t from, size_t to, struct jobq_span list)
 {
@@ -63,14 +66,18 @@ mark(struct jobq_held *held, size_t from, size_t to, struct jobq_span list)
 
 	while (list.len > 0 && jobq_json_element(list, &cursor, &pair)) {
 		size_t inner = 0;
+		int64_t epoch;
 
 		count++;
 		jobq_buf_clear(&id);
 		if (!jobq_json_element(pair, &inner, &element) ||
-		    jobq_json_string(element, &id, NULL) != JOBQ_OK)
+		    jobq_json_string(element, &id, NULL) != JOBQ_OK ||
+		    !jobq_json_element(pair, &inner, &element) ||
+		    jobq_json_int(element, &epoch, NULL) != JOBQ_OK)
 			continue;
 		for (size_t i = from; i < to; i++)
-			if (strcmp(held->job[i].id, id.data) == 0)
+			if (held->job[i].epoch == epoch &&
+			    strcmp(held->job[i].id, id.data) == 0)
 				held->job[i].gone = true;
 	}
 	jobq_buf_release(&id);

@@ -241,6 +241,9 @@ jobq_event_read(struct jobq_event *event, const char *line, size_t len,
 	if (event->event == NULL)
 		return jobq_fail(
 		    err, JOBQ_INVALID, "member \"event\" is missing");
+	if (event->kind == JOBQ_EVENT_ALIVE && event->jobs.len == 0)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "member \"jobs\" of \"alive\" is missing");
 	return JOBQ_OK;
 }
 

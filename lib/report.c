@@ -184,11 +184,7 @@ cancel(struct jobq_report *report, struct jobq_err *err)
 	jobq_buf_puts(&request, "{\"ids\":[");
 	jobq_json_put_string(&request, event->id, strlen(event->id));
 	jobq_buf_putc(&request, ']');
-	if (event->reason != NULL) {
-		jobq_buf_puts(&request, ",\"reason\":");
-		jobq_json_put_string(
-		    &request, event->reason, strlen(event->reason));
-	}
+	jobq_batch_put_reason(&request, event->reason);
 	jobq_buf_putc(&request, '}');
 	status = jobq_store_call(report->store, JOBQ_VERB_CANCEL, &request,
 	    DEADLINE_MS, print_answer, report, err);

@@ -100,7 +100,8 @@ JOBQ_TEST(event_kinds_have_names_and_those_of_later_versions_pass)
 
 		check_str(jobq_event_name(kind), names[i]);
 		check(jobq_event_is_ending(kind) == endings[i]);
-		snprintf(line, sizeof(line), "{\"event\":\"%s\"}", names[i]);
+		snprintf(line, sizeof(line), "{\"event\":\"%s\",\"jobs\":[]}",
+		    names[i]);
 		must_read(&event, &copy, line);
 		check_int(event.kind, kind);
 	}
@@ -146,6 +147,8 @@ static const struct {
 	{ "{\"event\":\"x\",\"jobs\":[[1,\"a\"]]}", "\"jobs\"" },
 	{ "{\"event\":\"x\",\"lost\":[[\"a b\",1]]}", "\"lost\"" },
 	{ "{\"event\":\"x\",\"lost\":[null]}", "\"lost\"" },
+	{ "{\"event\":\"alive\",\"worker\":\"w\"}", "\"jobs\"" },
+	{ "{\"event\":\"alive\",\"jobs\":null}", "\"jobs\"" },
 };
 
 JOBQ_TEST(event_bad_members_are_named)
