@@ -105,6 +105,9 @@ main(int argc, char **argv)
 		status = report_lines(&report, &input, &err);
 		jobq_input_close(&input);
 	}
+	if (status == JOBQ_OK && report.out_lost)
+		status = jobq_fail(&err, JOBQ_IO,
+		    "all events are settled, but not all could be written");
 	if (status == JOBQ_OK && report.any_failed)
 		status = JOBQ_EMPTY;
 	jobq_report_close(&report);

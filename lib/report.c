@@ -5,6 +5,7 @@
 #include "log.h"
 #include "settle.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,6 +133,8 @@ flush(struct jobq_report *report, struct jobq_err *err)
 		    jobq_signals_flush(&report->signals, &report->out, err);
 	if (status != JOBQ_IO)
 		return status;
+	/* A reader that is gone wants no more; a full disk has lost lines. */
+	report->out_lost = errno != EPIPE;
 	jobq_log(
 	    JOBQ_WARNING, "%s; events are settled all the same", err->text);
 	report->out_closed = true;

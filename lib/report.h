@@ -27,6 +27,7 @@ struct jobq_report {
 	struct jobq_batch batch;
 	struct jobq_writer out;
 	bool out_closed;
+	bool out_lost; /* what was to be written is lost, not unwanted */
 	struct jobq_event event; /* the line at hand */
 	struct jobq_signals signals;
 	bool any_failed; /* some job's state became failed */
