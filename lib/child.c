@@ -113,6 +113,8 @@ jobq_spawner_open(
 	spawner->self = getpid();
 	spawner->stack = jobq_xmalloc(STACK_BYTES);
 	find_ignored(spawner);
+	/* Where it was ignored the kernel would throw exit statuses away. */
+	signal(SIGCHLD, SIG_DFL);
 	status = occupy_descriptors(err);
 	if (status == JOBQ_OK)
 		status = raise_limit(spawner, fds_needed, err);

@@ -30,9 +30,9 @@ struct jobq_spawner;
 /*
  * Becomes a subreaper, takes descriptors 0 to 3 out of use where they are
  * free, lets no descriptor that was inherited through an exec, remembers
- * which signals are ignored, and raises the soft limit of descriptors to
- * fds_needed (children get the old one). JOBQ_CONFIG without /proc, or when
- * the hard limit is lower.
+ * which signals are ignored, lets SIGCHLD be no longer, and raises the soft
+ * limit of descriptors to fds_needed (children get the old one). JOBQ_CONFIG
+ * without /proc, or when the hard limit is lower.
  */
 enum jobq_status jobq_spawner_open(
     struct jobq_spawner **spawner, size_t fds_needed, struct jobq_err *err);

@@ -153,6 +153,8 @@ jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict)
 		time_out(task, verdict);
 	else if (task->cause == JOBQ_CAUSE_QUIT && !exited_zero(task))
 		release(verdict, "shutdown");
+	else if (task->serial != 0 && !task->outcome.known)
+		release(verdict, "worker-fault"); /* nobody knows how it went */
 	else if (!find_by_notes(task, verdict))
 		find_by_status(task, verdict, result_status, &err);
 	if (verdict->kind == JOBQ_EVENT_COMPLETED ||

@@ -79,6 +79,12 @@ faults() {
 	no_naps
 }
 
+@test "run: C1 a job's exit status is seen where SIGCHLD was ignored" {
+	jobs_to 1 | timeout 30 env --ignore-signal=CHLD jobq-run -- \
+		sh -c 'exit 3' >out || same 1 $?
+	jq -s '.[1] | .event == "failed" and .exit == 3' out | json .
+}
+
 @test "run: C2 a timeout ends what has left the group, too" {
 	jobs_to 20 | timeout 60 jobq-run -j 10 --timeout 0.2 --grace 5 -- \
 		sh -c 'setsid "$nap" 1000 & (setsid "$nap" 1000 &); "$nap" 1000' \
