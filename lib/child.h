@@ -72,6 +72,7 @@ struct jobq_process {
 	/* As /proc numbers them, which is not our way in a pid namespace
 	 * whose /proc was not mounted anew. */
 	pid_t proc_pid, proc_parent;
+	size_t parent; /* its index in a list of all; SIZE_MAX: not in it */
 };
 
 struct jobq_processes {

@@ -24,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ list_add(
 	list->item = jobq_grow(
 	    list->item, list->count, &list->cap, sizeof(list->item[0]));
 	list->item[list->count++] =
-	    (struct jobq_process){ pid, proc_pid, proc_parent };
+	    (struct jobq_process){ pid, proc_pid, proc_parent, SIZE_MAX };
 }
 
 /* Adds the process that /proc calls so, when it is one of our namespace. */
@@ -135,6 +136,31 @@ list_look(
 		    status.parent);
 }
 
+static int
+compare(const void *a, const void *b)
+{
+	const struct jobq_process *x = a, *y = b;
+
+	return (x->proc_pid > y->proc_pid) - (x->proc_pid < y->proc_pid);
+}
+
+/* Finds everybody's parent once, for trees are looked up one by one. */
+static void
+find_parents(struct jobq_processes *list)
+{
+	if (list->count > 0)
+		qsort(list->item, list->count, sizeof(list->item[0]), compare);
+	for (size_t i = 0; i < list->count; i++) {
+		struct jobq_process key = { .proc_pid =
+						list->item[i].proc_parent };
+		const struct jobq_process *parent = bsearch(&key, list->item,
+		    list->count, sizeof(list->item[0]), compare);
+
+		if (parent != NULL)
+			list->item[i].parent = (size_t)(parent - list->item);
+	}
+}
+
 void
 jobq_processes_all(struct jobq_spawner *spawner, struct jobq_processes *list)
 {
@@ -148,6 +174,7 @@ jobq_processes_all(struct jobq_spawner *spawner, struct jobq_processes *list)
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
 			list_look(spawner, list, entry->d_name);
 	closedir(proc);
+	find_parents(list);
 }
 
 /* Keeps of all processes the children of this one. */
@@ -277,46 +304,33 @@ open_listed(const struct jobq_process *process)
 	return fd;
 }
 
-/* Whether a process of the list has its parent among the marked ones. */
+/*
+ * Whether a process of the list is root or comes from it. Numbers that came
+ * back while the list was made may bend parents into a ring, so no walk is
+ * longer than the list.
+ */
 static bool
-parent_marked(const struct jobq_processes *all, const bool *marked, size_t i)
+is_below(const struct jobq_processes *all, size_t i, pid_t root)
 {
-	for (size_t j = 0; j < all->count; j++)
-		if (marked[j] &&
-		    all->item[j].proc_pid == all->item[i].proc_parent)
+	for (size_t steps = 0; steps < all->count; steps++) {
+		if (all->item[i].pid == root)
 			return true;
-	return false;
-}
-
-static void
-mark_tree(const struct jobq_processes *all, pid_t root, bool *marked)
-{
-	bool more = true;
-
-	for (size_t i = 0; i < all->count; i++)
-		marked[i] = all->item[i].pid == root;
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < all->count; i++) {
-			if (!marked[i] && parent_marked(all, marked, i)) {
-				marked[i] = true;
-				more = true;
-			}
-		}
+		if (all->item[i].parent == SIZE_MAX)
+			return false;
+		i = all->item[i].parent;
 	}
+	return false;
 }
 
 void
 jobq_tree_signal(const struct jobq_processes *all, pid_t root, pid_t but_group,
     int signal_number)
 {
-	bool *marked = jobq_xcalloc(all->count + 1, sizeof(bool));
 	int *fd = jobq_xcalloc(all->count + 1, sizeof(int));
 	size_t count = 0;
 
-	mark_tree(all, root, marked);
 	for (size_t i = 0; i < all->count; i++) {
-		if (!marked[i] ||
+		if (!is_below(all, i, root) ||
 		    (but_group != 0 && getpgid(all->item[i].pid) == but_group))
 			continue;
 		fd[count] = open_listed(&all->item[i]);
@@ -329,5 +343,4 @@ jobq_tree_signal(const struct jobq_processes *all, pid_t root, pid_t but_group,
 		close(fd[i]);
 	}
 	free(fd);
-	free(marked);
 }

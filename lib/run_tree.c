@@ -93,27 +93,35 @@ main_of(struct jobq_run *run, pid_t pid, struct jobq_task **near)
 	return NULL;
 }
 
-static bool
-env_names(const struct jobq_process *process, const struct jobq_task *task)
+/* The task that a process names in its environment, or NULL. */
+static struct jobq_task *
+named_by(struct jobq_run *run, const struct jobq_process *process)
 {
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	struct jobq_buf epoch = JOBQ_BUF_INIT;
 	struct jobq_buf wanted = JOBQ_BUF_INIT;
-	bool same = false;
+	struct jobq_task *task = NULL;
 
-	if (jobq_process_env(process, "JOBQ_ID", &id) &&
-	    strcmp(id.data != NULL ? id.data : "", task->id) == 0) {
+	if (jobq_process_env(process, "JOBQ_ID", &id) && id.len > 0) {
 		jobq_process_env(process, "JOBQ_EPOCH", &epoch);
+		task = run->tasks.first;
+	}
+	for (; task != NULL; task = task->next) {
+		if (task->process.child.pid == 0 ||
+		    strcmp(id.data, task->id) != 0)
+			continue;
+		jobq_buf_clear(&wanted);
 		if (task->job.has_lease)
 			jobq_buf_int(&wanted, task->job.epoch);
-		same = epoch.len == wanted.len &&
-		       (epoch.len == 0 ||
-			   memcmp(epoch.data, wanted.data, epoch.len) == 0);
+		if (epoch.len == wanted.len &&
+		    (epoch.len == 0 ||
+			memcmp(epoch.data, wanted.data, epoch.len) == 0))
+			break;
 	}
 	jobq_buf_release(&id);
 	jobq_buf_release(&epoch);
 	jobq_buf_release(&wanted);
-	return same;
+	return task;
 }
 
 /* The task that an adopted process belongs to, or NULL. */
@@ -127,10 +135,7 @@ owner(struct jobq_run *run, const struct jobq_process *process)
 		if (task->process.child.pid != 0 &&
 		    task->process.child.pid == session)
 			return task;
-	for (task = run->tasks.first; task != NULL; task = task->next)
-		if (task->process.child.pid != 0 && env_names(process, task))
-			return task;
-	return NULL;
+	return named_by(run, process);
 }
 
 static bool
