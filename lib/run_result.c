@@ -32,11 +32,7 @@ put_json(const struct jobq_buf *from, size_t start, bool structured,
 	char first;
 
 	jobq_buf_puts(out, "{\"output\":");
-	for (size_t i = start; i < from->len; i++) {
-		char c = from->data[i];
-
-		jobq_buf_putc(out, c == '\n' || c == '\r' ? ' ' : c);
-	}
+	jobq_buf_add(out, from->data + start, from->len - start);
 	jobq_buf_putc(out, '}');
 	status = jobq_object_scan(&members, out->data, out->len, err);
 	if (status == JOBQ_OK && members.count != 1)
@@ -51,6 +47,10 @@ put_json(const struct jobq_buf *from, size_t start, bool structured,
 		out->len = (size_t)(value.at + value.len - out->data);
 		out->data[out->len] = '\0';
 		out->data[0] = ',';
+		/* Inside a string the scanner takes none. */
+		for (size_t i = 0; i < out->len; i++)
+			if (out->data[i] == '\n' || out->data[i] == '\r')
+				out->data[i] = ' ';
 	}
 	if (status != JOBQ_OK)
 		jobq_buf_clear(out);

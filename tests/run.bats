@@ -228,6 +228,11 @@ serve() {
 	last '.event == "failed" and .retry == false'
 }
 
+@test "run: a line break inside a JSON string makes it no JSON" {
+	go '{"id":"a"}' -- printf '{"a":"x\ny"}'
+	last '.output == "{\"a\":\"x\ny\"}"'
+}
+
 @test "run: --result text is always a string, none is nothing" {
 	go '{"id":"a"}' --result text -- printf '{"a":1}\n'
 	last '.output == "{\"a\":1}"'
