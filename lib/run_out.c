@@ -228,8 +228,10 @@ jobq_out_flush(struct jobq_run *run)
 
 	if (out->gone)
 		return;
-	for (int i = 0; i < WRITES_MAX && write_some(run); i++)
-		;
+	/* What failed is tried again when its time has come, not before. */
+	for (int i = 0; out->again.at_ms == 0 && i < WRITES_MAX; i++)
+		if (!write_some(run))
+			break;
 	if (out->gone)
 		return;
 	out->blocked = jobq_writer_pending(&out->writer) > 0;

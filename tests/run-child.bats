@@ -344,6 +344,16 @@ PYTHON
 	has "$(cat err)" "No space left"
 }
 
+@test "run: C18 a disk that gets room within a second has lost nothing" {
+	# Children that write make the runner's rounds many and short.
+	printf '%s\n' '{"event":"x"}' '{"id":"a"}' >in
+	(cat in; seq 300 | while read -r i; do echo "{\"event\":\"$i\"}"; done) |
+		faults room=1000 jobq-run -j 4 -- true >out 2>err
+	same 303 "$(wc -l <out)"
+	has "$(cat err)" "No space left"
+	same 1 "$(wc -l <err)"
+}
+
 @test "run: C18 a storm of signals changes nothing" {
 	jobs_to 30 >in
 	timeout 60 jobq-run -- cat <in >calm

@@ -3,6 +3,7 @@
  *   clone=N   the first N calls of clone() fail with EAGAIN
  *   write=N   the Nth write to standard output fails with ENOSPC
  *   full      so do all of them from then on
+ *   room=MS   all of them fail until so long after the start
  *   day       the wall clock is a day ahead 200 ms after the start
  *   alarms    an alarm signal interrupts a thousand times a second
  *   reaps     a signal for a process that was reaped writes "late" to
@@ -27,7 +28,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #define REAPED_MAX 4096
 
-static int clones, writes, full_from;
+static int clones, writes, full_from, room_ms;
 static bool full, day, reaps;
 static struct timespec begun;
 static int log_fd = -1;
@@ -74,6 +75,7 @@ begin(void)
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	clones = number(words, "clone=");
 	full_from = number(words, "write=");
+	room_ms = number(words, "room=");
 	full = strstr(words, "full") != NULL;
 	day = strstr(words, "day") != NULL;
 	reaps = strstr(words, "reaps") != NULL;
@@ -105,11 +107,23 @@ clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 	return REAL(clone)(fn, stack, flags, arg, pid);
 }
 
+static long
+ms_since_start(void)
+{
+	struct timespec now;
+
+	REAL(clock_gettime)(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - begun.tv_sec) * 1000 +
+	       (now.tv_nsec - begun.tv_nsec) / 1000000;
+}
+
 EXPORT ssize_t
 write(int fd, const void *bytes, size_t len)
 {
-	if (fd == 1 && full_from > 0 &&
-	    (++writes == full_from || (full && writes > full_from))) {
+	if (fd == 1 &&
+	    ((room_ms > 0 && ms_since_start() < room_ms) ||
+		(full_from > 0 &&
+		    (++writes == full_from || (full && writes > full_from))))) {
 		errno = ENOSPC;
 		return -1;
 	}
@@ -119,15 +133,11 @@ write(int fd, const void *bytes, size_t len)
 EXPORT int
 clock_gettime(clockid_t clock, struct timespec *time)
 {
-	struct timespec now;
 	int result = REAL(clock_gettime)(clock, time);
 
 	if (!day || clock != CLOCK_REALTIME)
 		return result;
-	REAL(clock_gettime)(CLOCK_MONOTONIC, &now);
-	if ((now.tv_sec - begun.tv_sec) * 1000 +
-		(now.tv_nsec - begun.tv_nsec) / 1000000 >
-	    200)
+	if (ms_since_start() > 200)
 		time->tv_sec += 86400;
 	return result;
 }
