@@ -209,9 +209,10 @@ main(int argc, char **argv)
 
 	jobq_command_start(&command, argc, argv);
 	take_options(&run_options);
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+	/* A closed one has become one that can only be read. */
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		status = jobq_fail(&err, JOBQ_IO,
-		    "unable to write to standard output: %s", strerror(errno));
+		    "unable to write to standard output: %s", strerror(EBADF));
 	else
 		status = jobq_run_open(&run, &run_options, &err);
 	if (status == JOBQ_OK) {

@@ -57,6 +57,15 @@ serve() {
 	same 2 "$status"
 }
 
+@test "run: with a closed standard output it takes nothing and says so once" {
+	echo '{"id":"a"}' >in
+	run_apart sh -c 'timeout 30 jobq-run -- touch ran <in >&-'
+	same 75 "$status"
+	same 1 "${#stderr_lines[@]}"
+	has "$stderr" "standard output" "Bad file descriptor"
+	not test -e ran
+}
+
 @test "run: --strict stops at the first bad line" {
 	run_apart jobq-run --strict -- true < <(printf '[]\n{"id":"b"}\n')
 	same 2 "$status"
