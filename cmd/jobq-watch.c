@@ -10,45 +10,42 @@
 #include "line.h"
 #include "log.h"
 #include "page.h"
+#include "signals.h"
 #include "table.h"
 #include "tally.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "banned.h"
 
-#define FLUSH_BYTES ((size_t)64 << 10)
 #define PAINT_MS 300 /* between two paintings, and before the first */
 
-static struct {
-	const char *since, *flow;
-	int64_t interval_ms;
-	bool no_follow, json, no_progress;
-} given = { .interval_ms = 1000 };
+static const char *since, *flow;
+static int64_t interval_ms = 1000;
+static bool no_follow, json, no_progress;
 
 static const struct jobq_opt options[] = {
-	{ "since", 0, JOBQ_OPT_STRING, &given.since, "SEQ",
-	    "only events behind this one; now: only what happens from now on",
-	    0, 0, NULL },
-	{ "flow", 0, JOBQ_OPT_STRING, &given.flow, "FLOW",
+	{ "since", 0, JOBQ_OPT_STRING, &since, "SEQ",
+	    "only events behind this one, or behind now", 0, 0, NULL },
+	{ "flow", 0, JOBQ_OPT_STRING, &flow, "FLOW",
 	    "only events of jobs of this flow", 0, 0, NULL },
-	{ "no-follow", 0, JOBQ_OPT_FLAG, &given.no_follow, NULL,
+	{ "no-follow", 0, JOBQ_OPT_FLAG, &no_follow, NULL,
 	    "print the events there are, and end", 0, 0, NULL },
-	{ "interval", 0, JOBQ_OPT_DURATION, &given.interval_ms, "DURATION",
+	{ "interval", 0, JOBQ_OPT_DURATION, &interval_ms, "DURATION",
 	    "look at least so often (1s)", 1, 0, NULL },
-	{ "json", 0, JOBQ_OPT_FLAG, &given.json, NULL,
+	{ "json", 0, JOBQ_OPT_FLAG, &json, NULL,
 	    "print lines on a terminal, too", 0, 0, NULL },
-	{ "no-progress", 0, JOBQ_OPT_FLAG, &given.no_progress, NULL,
-	    "say what ends, without the line that is kept up to date", 0, 0,
-	    NULL },
+	{ "no-progress", 0, JOBQ_OPT_FLAG, &no_progress, NULL,
+	    "say what ends, but keep no count up to date", 0, 0, NULL },
 	JOBQ_OPT_END,
 };
 
 static const char *const synopsis[] = {
-	"[options]",
-	"[options] ID ...",
+	"[options] [ID ...]",
 	"[options] - <lines",
 	NULL,
 };
@@ -75,11 +72,12 @@ struct watch {
 	struct jobq_store *store;
 	struct jobq_ids ids;
 	struct jobq_writer out;
-	bool lines; /* they are wanted; otherwise there is a view */
+	bool lines; /* they are wanted, not a view */
 	bool painted;
 	int64_t paint_at_ms;
 	struct jobq_tally tally;
 	struct jobq_buf text;
+	struct pollfd fds[2]; /* stdout, and USR1 */
 };
 
 /* Takes the view away, so that a message can stand in its place. */
@@ -91,34 +89,39 @@ wipe(struct watch *watch)
 	watch->painted = false;
 }
 
-/*
- * The cursor stays at the beginning: what a shell prints after an interrupt
- * then covers the view.
- */
 static void
 paint(struct watch *watch, int64_t now_ms)
 {
-	size_t width = jobq_screen_width(STDERR_FILENO);
-
 	jobq_buf_clear(&watch->text);
-	jobq_tally_put(&watch->tally, now_ms, &watch->text);
-	if (width > 1 && watch->text.len > width - 1)
-		watch->text.data[width - 1] = '\0';
-	fprintf(stderr, "\r\033[K%s\r", watch->text.data);
+	jobq_tally_paint(&watch->tally, now_ms,
+	    jobq_screen_width(STDERR_FILENO), &watch->text);
+	fputs(watch->text.data, stderr);
 	fflush(stderr);
 	watch->painted = true;
 	watch->paint_at_ms = now_ms + PAINT_MS;
 }
 
+/* Between two looks: writes, paints, answers a USR1, sees its reader go. */
 static enum jobq_status
 looked(void *context, int64_t *wait_ms, struct jobq_err *err)
 {
 	struct watch *watch = context;
 	int64_t now_ms = jobq_mono_ms();
 
+	if ((watch->fds[0].revents & POLLERR) != 0) {
+		/* As a write would end it; unless that is ignored. */
+		raise(SIGPIPE);
+		return jobq_fail(err, JOBQ_IO, "standard output has no reader");
+	}
+	if (jobq_signals_heard(watch->fds[1].fd)) {
+		jobq_buf_clear(&watch->text);
+		jobq_tally_put(&watch->tally, now_ms, &watch->text);
+		jobq_log(
+		    JOBQ_CRITICAL, "%s; waits for events", watch->text.data);
+	}
 	if (watch->lines)
 		return jobq_writer_flush(&watch->out, err);
-	if (given.no_progress)
+	if (no_progress)
 		return JOBQ_OK;
 	if (now_ms >= watch->paint_at_ms)
 		paint(watch, now_ms);
@@ -130,7 +133,6 @@ looked(void *context, int64_t *wait_ms, struct jobq_err *err)
 static void
 say_event(struct watch *watch, const struct jobq_event *event)
 {
-	jobq_tally_take(&watch->tally, event);
 	if (event->kind == JOBQ_EVENT_GAP) {
 		wipe(watch);
 		jobq_log(JOBQ_WARNING,
@@ -149,31 +151,26 @@ take_event(void *context, const struct jobq_event *event, struct jobq_err *err)
 {
 	struct watch *watch = context;
 
+	jobq_tally_take(&watch->tally, event);
 	if (!watch->lines) {
 		say_event(watch, event);
 		return JOBQ_OK;
 	}
-	jobq_writer_line(&watch->out, event->line.at, event->line.len);
-	return jobq_writer_pending(&watch->out) < FLUSH_BYTES
-		   ? JOBQ_OK
-		   : jobq_writer_flush(&watch->out, err);
+	return jobq_page_write(&watch->out, NULL, event->line, err);
 }
 
 static void
 say_ended(void *context, const char *id, const char *state)
 {
 	struct watch *watch = context;
-	bool gone = strcmp(state, "gone") == 0;
 
 	wipe(watch);
-	if (gone)
+	if (strcmp(state, "gone") == 0)
 		jobq_log_code(JOBQ_ERROR, "unknown_job", id,
 		    "job %s is not in the store", id);
 	else if (!watch->lines)
 		jobq_log_code(JOBQ_INFO, NULL, id, "job %s %s", id,
-		    strcmp(state, "completed") == 0 ? "completed"
-		    : strcmp(state, "failed") == 0  ? "failed"
-						    : "was cancelled");
+		    strcmp(state, "cancelled") ? state : "was cancelled");
 }
 
 static void
@@ -187,18 +184,20 @@ say_away(void *context, enum jobq_status status, const struct jobq_err *err,
 }
 
 static enum jobq_status
-watch_jobs(struct watch *watch, int64_t since, struct jobq_err *err)
+watch_jobs(struct watch *watch, int64_t cursor, struct jobq_err *err)
 {
 	struct jobq_follow_options follow = {
 		.ids = &watch->ids,
-		.flow = given.flow,
-		.since = since,
-		.replay_only = given.no_follow,
-		.interval_ms = given.interval_ms,
+		.flow = flow,
+		.since = cursor,
+		.replay_only = no_follow,
+		.interval_ms = interval_ms,
 		.event = take_event,
 		.ended = say_ended,
 		.looked = looked,
-		.away = given.no_follow ? NULL : say_away,
+		.fds = watch->fds,
+		.fd_count = 2,
+		.away = no_follow ? NULL : say_away,
 		.context = watch,
 	};
 	bool missing = false;
@@ -223,27 +222,25 @@ watch_jobs(struct watch *watch, int64_t since, struct jobq_err *err)
 int
 main(int argc, char **argv)
 {
-	struct watch watch = { .lines = true };
+	struct watch watch = { .fds = { { .fd = STDOUT_FILENO },
+				   { .fd = -1, .events = POLLIN } } };
 	struct jobq_err err = { "" };
 	enum jobq_status status;
-	int64_t since = 0;
+	int64_t cursor;
 
 	jobq_command_start(&command, argc, argv);
-	if (command.count > 0 && given.flow != NULL)
+	if (command.count > 0 && flow != NULL)
 		jobq_command_misuse(&command, "ids do not go with --flow");
-	if (given.since != NULL && strcmp(given.since, "now") == 0)
-		since = JOBQ_FOLLOW_NOW;
-	else if (given.since != NULL &&
-		 jobq_int_parse(given.since, 0, INT64_MAX, &since, &err) != 0)
+	if (jobq_follow_cursor(since, &cursor, &err) != JOBQ_OK)
 		jobq_command_misuse(&command, "--since: %s", err.text);
-	watch.lines =
-	    given.json || !isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO);
+	watch.lines = json || !isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO);
+	watch.fds[1].fd = jobq_signals_listen();
 	watch.paint_at_ms = jobq_mono_ms() + PAINT_MS;
 	jobq_writer_init(&watch.out, STDOUT_FILENO);
 	status = jobq_store_open(
 	    command.store_url, JOBQ_STORE_READ, &watch.store, &err);
 	if (status == JOBQ_OK)
-		status = watch_jobs(&watch, since, &err);
+		status = watch_jobs(&watch, cursor, &err);
 	jobq_store_close(watch.store);
 	jobq_ids_release(&watch.ids);
 	jobq_writer_release(&watch.out);

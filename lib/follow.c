@@ -297,6 +297,26 @@ look(struct follow *follow, struct jobq_err *err)
 	return status;
 }
 
+/* Waits for the store, unless that was heard already, and for the others. */
+static bool
+poll_all(struct follow *follow, bool heard, int64_t wait_ms)
+{
+	const struct jobq_follow_options *options = follow->options;
+	struct pollfd fds[1 + JOBQ_FOLLOW_FDS] = { { .events = POLLIN } };
+	size_t more = options->fd_count;
+
+	fds[0].fd = heard ? -1 : jobq_store_fd(follow->store);
+	for (size_t i = 0; i < more; i++)
+		fds[1 + i] = options->fds[i];
+	if (poll(fds, 1 + more, (int)(wait_ms < 60000 ? wait_ms : 60000)) < 0)
+		return heard;
+	for (size_t i = 0; i < more; i++)
+		options->fds[i].revents = fds[1 + i].revents;
+	if (fds[0].revents != 0)
+		jobq_store_heard(follow->store);
+	return heard || fds[0].revents != 0;
+}
+
 /* Waits for a hint, or until it is time to look anyway. */
 static enum jobq_status
 wait_for_hint(struct follow *follow, struct jobq_err *err)
@@ -308,7 +328,6 @@ wait_for_hint(struct follow *follow, struct jobq_err *err)
 	bool heard = false;
 
 	for (;;) {
-		struct pollfd poll_fd = { .events = POLLIN };
 		int64_t wait, shown = -1;
 
 		status = options->looked == NULL
@@ -316,16 +335,10 @@ wait_for_hint(struct follow *follow, struct jobq_err *err)
 			     : options->looked(options->context, &shown, err);
 		wait = (heard ? begun + LEAST_MS : end) - jobq_mono_ms();
 		if (status != JOBQ_OK || wait <= 0)
-			break;
-		if (shown >= 0 && shown < wait)
-			wait = shown;
-		poll_fd.fd = heard ? -1 : jobq_store_fd(follow->store);
-		if (poll(&poll_fd, 1, (int)(wait < 60000 ? wait : 60000)) > 0) {
-			jobq_store_heard(follow->store);
-			heard = true;
-		}
+			return status;
+		heard = poll_all(
+		    follow, heard, shown >= 0 && shown < wait ? shown : wait);
 	}
-	return status;
 }
 
 /* Whether the failure of a look is one that passes; then it was waited. */
@@ -417,6 +430,18 @@ set_up(struct follow *follow)
 		    compare(&follow->job[kept - 1], &follow->job[i]) != 0)
 			follow->job[kept++] = follow->job[i];
 	follow->count = kept;
+}
+
+enum jobq_status
+jobq_follow_cursor(const char *text, int64_t *since, struct jobq_err *err)
+{
+	*since = 0;
+	if (text == NULL)
+		return JOBQ_OK;
+	if (strcmp(text, "now") != 0)
+		return jobq_int_parse(text, 0, INT64_MAX, since, err);
+	*since = JOBQ_FOLLOW_NOW;
+	return JOBQ_OK;
 }
 
 enum jobq_status

@@ -12,11 +12,15 @@
 #include "status.h"
 #include "store.h"
 
+#include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The cursor of one who wants only what happens from now on. */
 #define JOBQ_FOLLOW_NOW (-1)
+
+#define JOBQ_FOLLOW_FDS 2
 
 struct jobq_follow_options {
 	/*
@@ -50,6 +54,12 @@ struct jobq_follow_options {
 	enum jobq_status (*looked)(
 	    void *context, int64_t *wait_ms, struct jobq_err *err);
 	/*
+	 * Further descriptors to wait for, at most JOBQ_FOLLOW_FDS; when one
+	 * is ready looked() is called, and finds that in its revents.
+	 */
+	struct pollfd *fds;
+	size_t fd_count;
+	/*
 	 * The store is away (JOBQ_AGAIN, JOBQ_IO); it is asked again in
 	 * wait_ms. NULL: its being away ends the following.
 	 */
@@ -57,6 +67,13 @@ struct jobq_follow_options {
 	    const struct jobq_err *err, int64_t wait_ms);
 	void *context;
 };
+
+/*
+ * The cursor that people name: the seq of an event, "now", or nothing (NULL),
+ * which is the beginning. JOBQ_CONFIG names the text.
+ */
+enum jobq_status jobq_follow_cursor(
+    const char *text, int64_t *since, struct jobq_err *err);
 
 /*
  * With ids: JOBQ_OK when all have ended and completed, JOBQ_EMPTY when all

@@ -121,3 +121,16 @@ jobq_tally_put(struct jobq_tally *tally, int64_t now_ms, struct jobq_buf *out)
 	if (per_second >= 0)
 		jobq_buf_printf(out, ", %.1f/s", per_second);
 }
+
+void
+jobq_tally_paint(struct jobq_tally *tally, int64_t now_ms, size_t width,
+    struct jobq_buf *out)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	jobq_tally_put(tally, now_ms, &text);
+	if (width > 1 && text.len > width - 1)
+		text.data[width - 1] = '\0';
+	jobq_buf_printf(out, "\r\033[K%s\r", text.data);
+	jobq_buf_release(&text);
+}

@@ -38,4 +38,12 @@ void jobq_tally_release(struct jobq_tally *tally);
 void jobq_tally_put(
     struct jobq_tally *tally, int64_t now_ms, struct jobq_buf *out);
 
+/*
+ * Adds the same as a line that a terminal of this width shows in the place of
+ * the one before. The cursor stays at its beginning, so that whatever is
+ * printed next covers it.
+ */
+void jobq_tally_paint(struct jobq_tally *tally, int64_t now_ms, size_t width,
+    struct jobq_buf *out);
+
 #endif

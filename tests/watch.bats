@@ -326,6 +326,32 @@ completed a" "$(kinds <live)"
 	same "" "$stderr"
 }
 
+@test "watch: ends when its reader is gone, also while nothing happens" {
+	push a
+	complete a
+	spawn bash -c 'timeout 60 jobq-watch | head -n 1 >line; : >ended'
+	wait_until 20 test -e ended
+	same "started a" "$(kinds <line)"
+}
+
+@test "watch: says that its reader is gone when SIGPIPE is ignored" {
+	push a
+	run_apart timeout 20 bash -c 'trap "" PIPE
+		{ jobq-watch; echo $? >code; } | :'
+	same 75 "$(<code)"
+	same 1 "${#stderr_lines[@]}"
+}
+
+@test "watch: USR1 makes it say what it has seen and waits for" {
+	push a
+	complete a
+	watching live
+	wait_until 20 has_event live completed a
+	kill -USR1 "$(tree "$spawned_pid" | tail -n 1)"
+	wait_until 20 grep -q \
+		'1 completed, 0 failed, 0 running; waits for events' live.err
+}
+
 @test "watch: a full disk is told and exits 75" {
 	push a
 	complete a
