@@ -2,8 +2,10 @@
  * jobq-claim: takes jobs for the runner behind its pipe.
  */
 #include "claim.h"
+#include "clock.h"
 #include "command.h"
 #include "json.h"
+#include "ring.h"
 #include "member.h"
 #include "store.h"
 
@@ -17,12 +19,31 @@ static struct jobq_claim_options given = {
 	.interval_ms = 1000,
 };
 
+static struct jobq_ring_options ring = { .ahead = -1, .for_ms = -1 };
+static int64_t max_jobs = -1;
+static const char *ahead = "auto";
+
 static const struct jobq_opt options[] = {
 	{ "limit", 'n', JOBQ_OPT_INT, &given.limit, "N",
 	    "claim the next N jobs and end", 0, INT64_MAX, NULL },
 	{ "follow", 'f', JOBQ_OPT_FLAG, &given.follow, NULL,
 	    "claim one job at a time, for as long as there is a reader", 0, 0,
 	    NULL },
+	{ "ring", 0, JOBQ_OPT_INT, &ring.places, "N",
+	    "keep at most N jobs with a runner whose output comes back here", 1,
+	    JOBQ_RING_MAX, NULL },
+	{ "ahead", 0, JOBQ_OPT_STRING, &ahead, "auto|N",
+	    "jobs that may wait in the runner (auto: up to 2 if they are "
+	    "short)",
+	    0, 0, NULL },
+	{ "until-empty", 0, JOBQ_OPT_FLAG, &ring.until_empty, NULL,
+	    "end when nothing is ready and none is outstanding", 0, 0, NULL },
+	{ "until-done", 0, JOBQ_OPT_FLAG, &ring.until_done, NULL,
+	    "end when nothing is pending or running anywhere", 0, 0, NULL },
+	{ "max-jobs", 0, JOBQ_OPT_INT, &max_jobs, "N",
+	    "end after N jobs of the ring", 0, INT64_MAX, NULL },
+	{ "for", 0, JOBQ_OPT_DURATION, &ring.for_ms, "DURATION",
+	    "end the ring after so long", 0, INT64_MAX, NULL },
 	{ "queue", 'Q', JOBQ_OPT_LIST, &given.queues, "QUEUE",
 	    "only from this queue; may stand several times", 0, 0, NULL },
 	{ "flow", 0, JOBQ_OPT_STRING, &given.flow, "FLOW",
@@ -42,6 +63,7 @@ static const char *const synopsis[] = {
 	"[options] <ids",
 	"[options] -n N",
 	"[options] --follow",
+	"[options] --ring N [--until-empty | --until-done] <ring",
 	NULL,
 };
 
@@ -49,6 +71,8 @@ static const char *const examples[] = {
 	"jobq-claim --follow | jobq-run -j 1 -- ./handler | jobq-report",
 	"jobq-poll | grep urgent | jobq-claim | jobq-run -- ./handler "
 	"| jobq-report",
+	"mkfifo ring; jobq-claim --ring 4 <ring "
+	"| jobq-run -j 4 -- ./handler >ring",
 	NULL,
 };
 
@@ -85,6 +109,36 @@ check_worker(void)
 	jobq_buf_release(&text);
 }
 
+/* What goes only with --ring, and what does not go with it. */
+static void
+check_ring(void)
+{
+	struct jobq_err err;
+
+	if (ring.places == 0) {
+		if (ring.until_empty || ring.until_done || max_jobs >= 0 ||
+		    ring.for_ms >= 0 || strcmp(ahead, "auto") != 0)
+			jobq_command_misuse(&command,
+			    "--ahead, --until-empty, --until-done, --max-jobs "
+			    "and --for go with --ring");
+		return;
+	}
+	if (given.follow || given.limit >= 0)
+		jobq_command_misuse(&command,
+		    "--ring goes neither with --follow nor with -n (see "
+		    "--max-jobs)");
+	if (strcmp(ahead, "auto") != 0 &&
+	    jobq_int_parse(ahead, 0, JOBQ_RING_MAX, &ring.ahead, &err) !=
+		JOBQ_OK)
+		jobq_command_misuse(&command, "--ahead: %s", err.text);
+	if (isatty(STDIN_FILENO))
+		jobq_command_misuse(&command,
+		    "--ring reads what the runner "
+		    "says: jobq-claim --ring 4 <fifo | jobq-run … >fifo");
+	given.limit = max_jobs;
+	ring.claim = given;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -93,7 +147,8 @@ main(int argc, char **argv)
 	enum jobq_status status;
 
 	jobq_command_start(&command, argc, argv);
-	given.from_ids = given.limit < 0 && !given.follow;
+	check_ring();
+	given.from_ids = given.limit < 0 && !given.follow && !ring.places;
 	if (given.from_ids && isatty(STDIN_FILENO))
 		jobq_command_misuse(&command,
 		    "give ids on standard input, or -n N, or --follow");
@@ -101,7 +156,9 @@ main(int argc, char **argv)
 	status =
 	    jobq_store_open(command.store_url, JOBQ_STORE_CREATE, &store, &err);
 	if (status == JOBQ_OK)
-		status = jobq_claim(&given, store, &command, &err);
+		status = ring.places > 0
+			     ? jobq_ring(&ring, store, &command, &err)
+			     : jobq_claim(&given, store, &command, &err);
 	jobq_store_close(store);
 	return jobq_command_end(&command, status, &err);
 }

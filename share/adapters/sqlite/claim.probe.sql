@@ -1,18 +1,45 @@
 -- A plain read: when there is nothing to take, nothing to settle, nothing
--- held and nothing lapsed, the answer is idle and no writer's turn is taken.
+-- held to be stopped and nothing lapsed, the answer is idle and no writer's turn is taken.
 WITH r AS MATERIALIZED (SELECT
 	CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
 		AS now,
-	coalesce(?1 ->> '$.limit', 1) AS wanted)
+	coalesce(?1 ->> '$.limit', 1) AS wanted, ?1 ->> '$.flow' AS flow,
+	?1 ->> '$.worker' AS worker,
+	coalesce(json_array_length(?1, '$.queues'), 0) > 0 AS by_queue)
 SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
 	(SELECT min(run_ms) FROM job WHERE stage = 1) - r.now)
 		/ 1000.0, 3), '')
-	|| ',"unfinished":' || (SELECT count(*) FROM (SELECT 1 FROM job
-		WHERE stage = 1 UNION ALL SELECT 1 FROM job WHERE stage = 2
-		UNION ALL SELECT 1 FROM job WHERE stage = 3 LIMIT 1000))
+	|| CASE WHEN ?1 ->> '$.count' IS NOT 1
+		AND (r.by_queue OR r.flow IS NOT NULL) THEN '' ELSE ',"unfinished":'
+	|| CASE WHEN r.flow IS NOT NULL THEN (SELECT count(*) FROM (SELECT 1
+		FROM job j INDEXED BY job_flow
+		WHERE j.flow = r.flow AND j.stage IN (1, 2, 3) LIMIT 1000))
+	ELSE (SELECT count(*) FROM (SELECT 1
+		FROM job j INDEXED BY job_due WHERE j.stage = 1
+			AND (NOT r.by_queue OR j.queue IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		UNION ALL SELECT 1
+		FROM job j INDEXED BY job_lease WHERE j.stage = 3
+			AND (NOT r.by_queue OR j.queue IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		UNION ALL SELECT 1
+		FROM queue q CROSS JOIN job j
+		WHERE j.stage = 2 AND j.queue = q.name AND j.rescues < 2
+			AND (NOT r.by_queue OR q.name IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		UNION ALL SELECT 1
+		FROM queue q CROSS JOIN job j
+		WHERE j.stage = 2 AND j.queue = q.name AND j.rescues >= 2
+			AND (NOT r.by_queue OR q.name IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		LIMIT 1000)) END END
 	|| '}'
 FROM r WHERE coalesce(json_array_length(?1, '$.events'), 0) = 0
-	AND coalesce(json_array_length(?1, '$.held'), 0) = 0
+	AND NOT EXISTS (SELECT 1 FROM json_each(?1, '$.held') h
+		LEFT JOIN job j ON j.id = h.value ->> 0
+			AND j.epoch = h.value ->> 1 AND j.worker = r.worker
+			AND j.stage = 3
+		WHERE j.seq IS NULL OR j.cancel IS NOT NULL)
 	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 1 AND run_ms <= r.now)
 	AND NOT EXISTS (SELECT 1 FROM job
 		WHERE stage = 3 AND lease_until < r.now)
@@ -20,5 +47,13 @@ FROM r WHERE coalesce(json_array_length(?1, '$.events'), 0) = 0
 		AND stage < 3 AND expires_ms <= r.now)
 	AND (r.wanted = 0 OR NOT EXISTS (SELECT 1
 		FROM queue q CROSS JOIN job j
-			ON j.stage = 2 AND j.queue = q.name
-		WHERE q.paused_ms IS NULL))
+			ON j.stage = 2 AND j.queue = q.name AND j.rescues < 2
+		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
+			(SELECT value FROM json_each(?1, '$.queues')))
+			AND (r.flow IS NULL OR j.flow = r.flow)))
+	AND (r.wanted = 0 OR NOT EXISTS (SELECT 1
+		FROM queue q CROSS JOIN job j
+			ON j.stage = 2 AND j.queue = q.name AND j.rescues >= 2
+		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
+			(SELECT value FROM json_each(?1, '$.queues')))
+			AND (r.flow IS NULL OR j.flow = r.flow)))

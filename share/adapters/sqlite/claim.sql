@@ -39,24 +39,53 @@ WHERE j.stage = 2 AND j.queue IN (SELECT name FROM queues)
 	AND (j.expires_ms IS NULL OR j.expires_ms > (SELECT now FROM req))
 GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
 ---
+-- Of the jobs that were rescued twice a worker has one at a time: a job that
+-- kills its runner would take the same companions with it each time, until
+-- they failed with it.
 INSERT INTO take
-SELECT j.seq FROM req r CROSS JOIN job j
-WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow AND j.stage = 2
-	AND j.queue IN (SELECT name FROM queues)
-	AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
-ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+SELECT seq FROM (SELECT j.seq, j.priority FROM req r CROSS JOIN job j
+	WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow
+		AND j.stage = 2 AND j.rescues < 2
+		AND j.queue IN (SELECT name FROM queues)
+		AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
+	UNION ALL
+	SELECT * FROM (SELECT j.seq, j.priority FROM req r CROSS JOIN job j
+		WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow
+			AND j.stage = 2 AND j.rescues >= 2
+			AND j.queue IN (SELECT name FROM queues)
+			AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
+			AND NOT EXISTS (SELECT 1
+				FROM job h INDEXED BY job_lease
+				WHERE h.stage = 3 AND h.worker = r.worker
+					AND h.rescues >= 2)
+		ORDER BY j.priority DESC, j.seq LIMIT 1))
+ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM req)
 ---
 -- The first of each queue by its index, then the first of them all: neither
 -- the length of a queue nor a paused one in front of the others costs
 -- anything.
 INSERT INTO take
-SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
-WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq
-	FROM job f INDEXED BY job_ready
-	WHERE f.stage = 2 AND f.queue = q.name
-		AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
-	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
-ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+SELECT seq FROM (SELECT j.seq, j.priority
+	FROM req r CROSS JOIN queues q CROSS JOIN job j
+	WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq
+		FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = q.name
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.priority DESC, f.seq
+		LIMIT (SELECT wanted FROM req))
+	UNION ALL
+	SELECT * FROM (SELECT j.seq, j.priority
+		FROM req r CROSS JOIN queues q CROSS JOIN job j
+			INDEXED BY job_apart
+		WHERE r.flow IS NULL AND NOT r.by_id AND j.stage = 2
+			AND j.rescues >= 2 AND j.queue = q.name
+			AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
+			AND NOT EXISTS (SELECT 1
+				FROM job h INDEXED BY job_lease
+				WHERE h.stage = 3 AND h.worker = r.worker
+					AND h.rescues >= 2)
+		ORDER BY j.priority DESC, j.seq LIMIT 1))
+ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM req)
 ---
 -- An answer is at most 4 MiB, but never less than one job.
 DELETE FROM take

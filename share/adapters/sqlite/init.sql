@@ -42,7 +42,13 @@ CREATE TABLE job (
 ---
 CREATE UNIQUE INDEX job_id ON job (id)
 ---
-CREATE INDEX job_ready ON job (queue, priority DESC, seq) WHERE stage = 2
+-- A job that was rescued twice is one that may kill its runner; it stands
+-- apart, for a worker has one such job at a time (claim.sql).
+CREATE INDEX job_ready ON job (queue, priority DESC, seq)
+	WHERE stage = 2 AND rescues < 2
+---
+CREATE INDEX job_apart ON job (queue, priority DESC, seq)
+	WHERE stage = 2 AND rescues >= 2
 ---
 CREATE INDEX job_due ON job (run_ms) WHERE stage = 1
 ---

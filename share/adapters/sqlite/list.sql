@@ -41,7 +41,8 @@ SELECT seq, priority FROM (
 		AND q.name IN (SELECT name FROM queues)
 		AND j.seq IN (SELECT f.seq
 			FROM job f INDEXED BY job_ready
-			WHERE f.stage = 2 AND f.queue = q.name
+			WHERE f.stage = 2 AND f.rescues < 2
+				AND f.queue = q.name
 				AND f.priority = a.after_priority
 				AND f.seq > a.after
 			ORDER BY f.priority DESC, f.seq
@@ -53,10 +54,19 @@ SELECT seq, priority FROM (
 		AND q.name IN (SELECT name FROM queues)
 		AND j.seq IN (SELECT f.seq
 			FROM job f INDEXED BY job_ready
-			WHERE f.stage = 2 AND f.queue = q.name
+			WHERE f.stage = 2 AND f.rescues < 2
+				AND f.queue = q.name
 				AND f.priority < a.after_priority
 			ORDER BY f.priority DESC, f.seq
 			LIMIT (SELECT wanted FROM asked))
+	UNION ALL
+	SELECT j.seq, j.priority
+	FROM asked a CROSS JOIN queue q CROSS JOIN job j INDEXED BY job_apart
+	WHERE a.by = 'ready' AND q.paused_ms IS NULL
+		AND q.name IN (SELECT name FROM queues)
+		AND j.stage = 2 AND j.rescues >= 2 AND j.queue = q.name
+		AND (j.priority < a.after_priority
+			OR (j.priority = a.after_priority AND j.seq > a.after))
 	UNION ALL
 	SELECT j.seq, j.priority FROM asked a CROSS JOIN job j INDEXED BY job_due
 	WHERE a.by = 'ready' AND j.stage = 1 AND j.run_ms <= a.now

@@ -1,0 +1,375 @@
+/*
+ * How the ring waits. Nothing here ever waits for one side alone:
+ *
+ *        ┌──────────── jobs, stops, answered alive ───────────┐
+ *        │                                                    ▼
+ *     claim ── a turn: settle + stops + claim ── store      run
+ *        ▲                                                    │
+ *        └────────────── events, alive, endings ──────────────┘
+ *
+ * What comes in is read whenever it is there; what goes out is written at
+ * most PIPE_BUF bytes at a time, when poll says that it will be taken, and is
+ * bounded: a line and a stop for each outstanding job, and the answers to the
+ * latest round of alive. A call of the store has a deadline of a sixth of a
+ * lease.
+ *
+ * A turn is due at once for an ending or an alive line, after 3 ms for other
+ * events (so that a short job's start and end share a commit), when there is
+ * a free place and a look is worth while (hint, interval, next_in), and once
+ * a second while jobs are held, to hear of those that are to be stopped.
+ *
+ * The end: nothing more is claimed, what is outstanding is waited for, stdout
+ * is closed, input is read to its end. (For 3 s at most: a wrapper around the
+ * runner may hold its pipe.)
+ */
+#include "ring_inside.h"
+
+#include "clock.h"
+#include "log.h"
+#include "worker.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define SHARE_MS 3    /* other events wait so long for an ending */
+#define CHECK_MS 1000 /* between questions about what is held */
+#define EOF_MS 3000
+
+void
+jobq_ring_finish(struct jobq_ring *ring, enum jobq_status status)
+{
+	if (ring->status == JOBQ_OK)
+		ring->status = status;
+	jobq_loop_stop(ring->loop);
+}
+
+void
+jobq_ring_stop_claiming(struct jobq_ring *ring)
+{
+	ring->stopping = true;
+}
+
+static void
+want_output(struct jobq_ring *ring)
+{
+	bool any =
+	    jobq_writer_pending(&ring->writer) > 0 || ring->answers.len > 0;
+
+	if (ring->out_open)
+		jobq_watch_want(ring->loop, &ring->out, any ? JOBQ_WRITE : 0);
+}
+
+void
+jobq_ring_write(struct jobq_ring *ring, const char *line, size_t len)
+{
+	if (!ring->out_open)
+		return;
+	jobq_writer_line(&ring->writer, line, len);
+	want_output(ring);
+}
+
+void
+jobq_ring_answer(
+    struct jobq_ring *ring, int64_t n, const char *line, size_t len)
+{
+	if (n < ring->answers_n || !ring->out_open)
+		return;
+	if (n > ring->answers_n)
+		jobq_buf_clear(&ring->answers);
+	ring->answers_n = n;
+	jobq_buf_add(&ring->answers, line, len);
+	jobq_buf_putc(&ring->answers, '\n');
+	want_output(ring);
+}
+
+/* Nothing is waited for any more: tell the runner, and hear it out. */
+static void
+close_output(struct jobq_ring *ring)
+{
+	jobq_watch_remove(ring->loop, &ring->out);
+	close(STDOUT_FILENO);
+	ring->out_open = false;
+	ring->ending = true;
+	jobq_timer_set(ring->loop, &ring->end, jobq_mono_ms() + EOF_MS);
+}
+
+static bool
+nothing_left(const struct jobq_ring *ring)
+{
+	return ring->jobs.count == 0 && ring->events.count == 0 &&
+	       ring->alive.count == 0;
+}
+
+static void
+lost_runner(struct jobq_ring *ring)
+{
+	jobq_fail(ring->err, JOBQ_AGAIN,
+	    "the other side of the ring is gone with %zu jobs outstanding; "
+	    "they come back when their leases end",
+	    ring->jobs.count);
+	jobq_ring_finish(ring, JOBQ_AGAIN);
+}
+
+/* What the answer of the last turn means for --until-empty and -done. */
+static void
+check_until(struct jobq_ring *ring)
+{
+	const struct jobq_ring_options *options = ring->options;
+
+	if (!ring->idle || ring->jobs.count > 0)
+		return;
+	if (options->until_empty &&
+	    (ring->next_in_ms < 0 || ring->next_in_ms > ring->lease_ms))
+		ring->stopping = true;
+	if (options->until_done && ring->unfinished == 0)
+		ring->stopping = true;
+}
+
+/* When the store is to be asked next; 0: there is no reason to. */
+static int64_t
+next_turn(struct jobq_ring *ring, int64_t now)
+{
+	int64_t at = INT64_MAX;
+	int64_t room = jobq_ring_room(ring, now);
+
+	if (ring->alive.count > 0 || ring->ending_waits)
+		return now;
+	if (ring->events.count > 0)
+		at = ring->waiting_since + SHARE_MS;
+	if (room > 0 && ring->look_ms < at)
+		at = ring->look_ms;
+	if (!ring->stopping && ring->claim_from_ms > now &&
+	    ring->claim_from_ms < at)
+		at = ring->claim_from_ms;
+	if (ring->jobs.count > 0 && ring->asked_ms + CHECK_MS < at)
+		at = ring->asked_ms + CHECK_MS;
+	return at == INT64_MAX ? 0 : at < 1 ? 1 : at;
+}
+
+void
+jobq_ring_plan(struct jobq_ring *ring)
+{
+	int64_t at;
+
+	check_until(ring);
+	jobq_watch_want(ring->loop, &ring->in,
+	    ring->input.reader.eof || jobq_batch_full(&ring->events)
+		? 0
+		: JOBQ_READ);
+	if (ring->options->claim.limit >= 0 &&
+	    ring->claimed >= ring->options->claim.limit)
+		ring->stopping = true;
+	if (ring->input.reader.eof && ring->events.count == 0) {
+		if (ring->jobs.count > 0)
+			lost_runner(ring);
+		else
+			jobq_ring_finish(ring, JOBQ_OK);
+		return;
+	}
+	if (ring->stopping && ring->out_open && nothing_left(ring) &&
+	    jobq_writer_pending(&ring->writer) == 0)
+		close_output(ring);
+	if (ring->store_backoff.next_ms != 0 && ring->turn.at_ms != 0)
+		return;
+	at = next_turn(ring, jobq_mono_ms());
+	if (at != 0)
+		jobq_timer_set(ring->loop, &ring->turn, at);
+	else
+		jobq_timer_stop(ring->loop, &ring->turn);
+}
+
+static void
+on_turn(void *context)
+{
+	struct jobq_ring *ring = context;
+
+	jobq_ring_turn(ring);
+	jobq_ring_feed(ring);
+	jobq_ring_plan(ring);
+}
+
+static void
+on_output(void *context, unsigned what)
+{
+	struct jobq_ring *ring = context;
+	struct jobq_err err;
+
+	if (jobq_writer_pending(&ring->writer) == 0 && ring->answers.len > 0) {
+		jobq_buf_add(
+		    &ring->writer.buf, ring->answers.data, ring->answers.len);
+		jobq_buf_clear(&ring->answers);
+	}
+	if ((what & JOBQ_HANGUP) != 0 ||
+	    jobq_writer_step(&ring->writer, PIPE_BUF, &err) != JOBQ_OK) {
+		/* Its last words are still to be read. */
+		ring->stopping = true;
+		close_output(ring);
+	}
+	want_output(ring);
+	jobq_ring_plan(ring);
+}
+
+static void
+on_input(void *context, unsigned what)
+{
+	struct jobq_ring *ring = context;
+	struct jobq_reader *reader = &ring->input.reader;
+	struct jobq_err err;
+
+	(void)what;
+	if (jobq_reader_fill(reader, &err) == JOBQ_IO) {
+		*ring->err = err;
+		jobq_ring_finish(ring, JOBQ_IO);
+		return;
+	}
+	jobq_ring_feed(ring);
+	if (reader->eof)
+		ring->stopping = true;
+	jobq_ring_plan(ring);
+}
+
+static void
+on_hint(void *context, unsigned what)
+{
+	struct jobq_ring *ring = context;
+
+	(void)what;
+	jobq_store_heard(ring->store);
+	ring->look_ms = 0;
+	jobq_ring_plan(ring);
+}
+
+/* --for is over; or EOF was waited for long enough. */
+static void
+on_end(void *context)
+{
+	struct jobq_ring *ring = context;
+
+	ring->stopping = true;
+	if (!ring->ending) {
+		jobq_ring_plan(ring);
+	} else if (ring->jobs.count > 0) {
+		lost_runner(ring);
+	} else {
+		jobq_ring_finish(ring, JOBQ_OK);
+	}
+}
+
+static void
+say_status(const struct jobq_ring *ring)
+{
+	jobq_log(JOBQ_CRITICAL,
+	    "%zu jobs outstanding, %lld claimed, %zu events to settle, %zu "
+	    "bytes to write; waits for %s",
+	    ring->jobs.count, (long long)ring->claimed,
+	    ring->events.count + ring->alive.count,
+	    jobq_writer_pending(&ring->writer),
+	    ring->store_backoff.next_ms != 0	     ? "the store"
+	    : jobq_writer_pending(&ring->writer) > 0 ? "the runner to read"
+	    : ring->ending			     ? "the end of its input"
+	    : ring->jobs.count > 0		     ? "the runner"
+						     : "a job");
+}
+
+static void
+on_signal(void *context, const struct signalfd_siginfo *info)
+{
+	struct jobq_ring *ring = context;
+
+	if (info->ssi_signo == SIGUSR1) {
+		say_status(ring);
+		return;
+	}
+	ring->stopping = true;
+	if (++ring->signals > 1) {
+		jobq_ring_turn(ring);
+		jobq_fail(ring->err, JOBQ_AGAIN,
+		    "stopped with %zu jobs outstanding; they come back when "
+		    "their leases end",
+		    ring->jobs.count);
+		jobq_ring_finish(ring, JOBQ_AGAIN);
+		return;
+	}
+	jobq_log(JOBQ_WARNING, "stopping, %zu outstanding, again to force",
+	    ring->jobs.count);
+	jobq_ring_plan(ring);
+}
+
+static void
+start(struct jobq_ring *ring)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGUSR1, 0 };
+	int hints = jobq_store_fd(ring->store);
+
+	signal(SIGPIPE, SIG_IGN);
+	ring->loop = jobq_loop_new();
+	ring->turn = (struct jobq_timer){ .due = on_turn, .context = ring };
+	ring->end = (struct jobq_timer){ .due = on_end, .context = ring };
+	jobq_loop_signals(ring->loop, signals, on_signal, ring);
+	jobq_watch_add(
+	    ring->loop, &ring->out, STDOUT_FILENO, 0, on_output, ring);
+	jobq_watch_add(
+	    ring->loop, &ring->in, STDIN_FILENO, JOBQ_READ, on_input, ring);
+	if (hints >= 0)
+		jobq_watch_add(
+		    ring->loop, &ring->hints, hints, JOBQ_READ, on_hint, ring);
+	if (ring->options->for_ms >= 0)
+		jobq_timer_set(ring->loop, &ring->end,
+		    jobq_mono_ms() + ring->options->for_ms);
+	jobq_timer_set(ring->loop, &ring->turn, jobq_mono_ms());
+}
+
+static void
+release(struct jobq_ring *ring)
+{
+	jobq_loop_free(ring->loop);
+	jobq_ring_jobs_release(&ring->jobs);
+	jobq_batch_release(&ring->events);
+	jobq_batch_release(&ring->alive);
+	jobq_writer_release(&ring->writer);
+	jobq_buf_release(&ring->answers);
+	jobq_input_close(&ring->input);
+	jobq_event_release(&ring->event);
+	free(ring->worker);
+}
+
+enum jobq_status
+jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
+    struct jobq_command *command, struct jobq_err *err)
+{
+	const struct jobq_adapter *adapter = jobq_store_adapter(store);
+	struct jobq_ring ring = {
+		.options = options,
+		.store = store,
+		.command = command,
+		.err = err,
+		.out_open = true,
+		.store_backoff = JOBQ_BACKOFF_INIT,
+		.worker_backoff = JOBQ_BACKOFF_INIT,
+		.lease_ms = options->claim.lease_ms > 0
+				? options->claim.lease_ms
+				: adapter->lease_ms,
+	};
+	enum jobq_status status;
+
+	status =
+	    jobq_input_open(&ring.input, command, NULL, JOBQ_STAGE_MAX, err);
+	if (status != JOBQ_OK)
+		return status;
+	ring.worker = jobq_worker_name(options->claim.worker);
+	jobq_batch_init(&ring.events, "events");
+	jobq_batch_init(&ring.alive, "events");
+	jobq_writer_init(&ring.writer, STDOUT_FILENO);
+	start(&ring);
+	jobq_loop_run(ring.loop);
+	status = ring.status;
+	if (status == JOBQ_OK && ring.any_failed)
+		status = JOBQ_EMPTY;
+	release(&ring);
+	return status;
+}
