@@ -244,20 +244,22 @@ on_hint(void *context, unsigned what)
 	jobq_ring_plan(ring);
 }
 
-/* --for is over; or EOF was waited for long enough. */
+/*
+ * --for is over; or EOF was waited for long enough, unless something is still
+ * to come round or to be settled.
+ */
 static void
 on_end(void *context)
 {
 	struct jobq_ring *ring = context;
 
 	ring->stopping = true;
-	if (!ring->ending) {
+	if (!ring->ending)
 		jobq_ring_plan(ring);
-	} else if (ring->jobs.count > 0) {
-		lost_runner(ring);
-	} else {
+	else if (nothing_left(ring))
 		jobq_ring_finish(ring, JOBQ_OK);
-	}
+	else
+		jobq_timer_set(ring->loop, &ring->end, jobq_mono_ms() + EOF_MS);
 }
 
 static void

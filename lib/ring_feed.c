@@ -25,6 +25,7 @@ jobq_ring_free_place(struct jobq_ring *ring, const struct jobq_event *event)
 		return;
 	jobq_ring_jobs_remove(&ring->jobs, job, jobq_mono_ms());
 	ring->look_ms = 0;
+	ring->idle = false;
 }
 
 /* What an ending says about claiming, whoever settles it. */

@@ -18,12 +18,15 @@
 
 #define LEAST_DEADLINE_MS 250
 #define MOST_DEADLINE_MS 5000
+#define LAST_DEADLINE_MS 500 /* told twice to stop */
 
 static int64_t
 deadline_ms(const struct jobq_ring *ring)
 {
 	int64_t sixth = ring->lease_ms / 6;
 
+	if (ring->signals > 1)
+		return LAST_DEADLINE_MS;
 	return sixth < LEAST_DEADLINE_MS  ? LEAST_DEADLINE_MS
 	       : sixth > MOST_DEADLINE_MS ? MOST_DEADLINE_MS
 					  : sixth;
