@@ -36,8 +36,10 @@
 
 #include "banned.h"
 
-#define SHARE_MS 3    /* other events wait so long for an ending */
-#define CHECK_MS 1000 /* between questions about what is held */
+#define SHARE_MS 3	 /* other events wait so long for an ending */
+#define CHECK_MS 1000	 /* between questions about what is held */
+#define HINT_CHECK_MS 50 /* the same after a hint: it may be a cancel */
+#define HINT_LOOK_MS 5	 /* between looks for jobs, however many hints come */
 #define EOF_MS 3000
 
 void
@@ -134,6 +136,7 @@ check_until(struct jobq_ring *ring)
 static int64_t
 next_turn(struct jobq_ring *ring, int64_t now)
 {
+	int64_t check = ring->hinted ? HINT_CHECK_MS : CHECK_MS;
 	int64_t at = INT64_MAX;
 	int64_t room = jobq_ring_room(ring, now);
 
@@ -146,8 +149,8 @@ next_turn(struct jobq_ring *ring, int64_t now)
 	if (!ring->stopping && ring->claim_from_ms > now &&
 	    ring->claim_from_ms < at)
 		at = ring->claim_from_ms;
-	if (ring->jobs.count > 0 && ring->asked_ms + CHECK_MS < at)
-		at = ring->asked_ms + CHECK_MS;
+	if (ring->jobs.count > 0 && ring->asked_ms + check < at)
+		at = ring->asked_ms + check;
 	return at == INT64_MAX ? 0 : at < 1 ? 1 : at;
 }
 
@@ -240,7 +243,9 @@ on_hint(void *context, unsigned what)
 
 	(void)what;
 	jobq_store_heard(ring->store);
-	ring->look_ms = 0;
+	ring->hinted = true;
+	if (ring->look_ms > ring->asked_ms + HINT_LOOK_MS)
+		ring->look_ms = ring->asked_ms + HINT_LOOK_MS;
 	jobq_ring_plan(ring);
 }
 

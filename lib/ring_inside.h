@@ -52,6 +52,7 @@ struct jobq_ring {
 	int64_t next_in_ms; /* its idle; -1: nothing is scheduled */
 	int64_t unfinished; /* -1: not said */
 	bool idle;	    /* it gave fewer jobs than there are places */
+	bool hinted;	    /* the store rang since it was asked last */
 	bool fewer;	    /* one had to wait: one job less outstanding */
 	bool stopping, ending, any_failed;
 	int signals;

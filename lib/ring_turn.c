@@ -266,7 +266,7 @@ jobq_ring_turn(struct jobq_ring *ring)
 	ring->limit = ring->ending ? 0 : jobq_ring_room(ring, now);
 	ring->got = 0;
 	ring->next_in_ms = ring->unfinished = -1;
-	ring->idle = false;
+	ring->idle = ring->hinted = false;
 	make_request(ring, &request);
 	status = jobq_store_call(ring->store, JOBQ_VERB_CLAIM, &request,
 	    deadline_ms(ring), take_answer, ring, &err);
