@@ -51,12 +51,43 @@ ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
 -- anything.
 INSERT INTO take
 SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
-WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq
+WHERE r.flow IS NULL AND NOT r.by_id
+	AND (SELECT count(*) FROM queues) <= 8 AND j.seq IN (SELECT f.seq
 	FROM job f INDEXED BY job_ready
 	WHERE f.stage = 2 AND f.queue = q.name
 		AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
 	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
 ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+---
+-- Of many queues the same by merging: the recursion's queue holds the next of
+-- each, so that as many are read as are taken and no more. For few queues
+-- that is slower, as it looks each job up by itself.
+INSERT INTO take
+WITH RECURSIVE next (seq, queue, priority) AS (
+	SELECT j.seq, j.queue, j.priority
+	FROM req r CROSS JOIN queues q CROSS JOIN job j
+	WHERE r.flow IS NULL AND NOT r.by_id
+		AND (SELECT count(*) FROM queues) > 8
+		AND j.seq = (SELECT f.seq FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.queue = q.name
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.priority DESC, f.seq LIMIT 1)
+	UNION ALL
+	SELECT j.seq, j.queue, j.priority
+	FROM next n CROSS JOIN req r CROSS JOIN job j
+	WHERE j.seq = coalesce(
+		(SELECT f.seq FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.queue = n.queue
+			AND f.priority = n.priority AND f.seq > n.seq
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.seq LIMIT 1),
+		(SELECT f.seq FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.queue = n.queue
+			AND f.priority < n.priority
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.priority DESC, f.seq LIMIT 1))
+	ORDER BY 3 DESC, 1 LIMIT (SELECT wanted FROM req))
+SELECT seq FROM next
 ---
 -- An answer is at most 4 MiB, but never less than one job.
 DELETE FROM take
