@@ -81,7 +81,7 @@ report_lines(
 	while (status == JOBQ_OK);
 	if (status == JOBQ_AGAIN)
 		return status;
-	sent = jobq_report_send(report, &why);
+	sent = jobq_report_finish(report, &why);
 	if (sent == JOBQ_OK)
 		return status == JOBQ_EMPTY ? JOBQ_OK : status;
 	*err = why;

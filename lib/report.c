@@ -4,8 +4,11 @@
 #include "clock.h"
 #include "log.h"
 #include "settle.h"
+#include "store_load.h"
+#include "url.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,10 +80,41 @@ insist(struct jobq_report *report, ask_fn *ask, struct jobq_err *err)
 }
 
 static enum jobq_status
-open_store(struct jobq_report *report, struct jobq_err *err)
+try_open(struct jobq_report *report, struct jobq_err *err)
 {
 	return jobq_store_open(
 	    report->url, JOBQ_STORE_WRITE, &report->store, err);
+}
+
+static enum jobq_status
+open_store(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+
+	report->opening = true;
+	if (report->store == NULL)
+		status = insist(report, try_open, err);
+	report->opening = false;
+	return status;
+}
+
+/* What can be said of the store before it is there. */
+static enum jobq_status
+check_url(const char *given, struct jobq_err *err)
+{
+	const struct jobq_driver *driver;
+	struct jobq_url url = { 0 };
+	char *found = NULL;
+	enum jobq_status status;
+
+	status = jobq_store_find_url(given, &found, NULL, err);
+	if (status == JOBQ_OK)
+		status = jobq_url_parse(&url, found, err);
+	if (status == JOBQ_OK)
+		status = jobq_driver_load(url.scheme, &driver, err);
+	jobq_url_release(&url);
+	free(found);
+	return status;
 }
 
 enum jobq_status
@@ -91,18 +125,17 @@ jobq_report_open(struct jobq_report *report, const char *url, bool settles,
 
 	*report = (struct jobq_report){
 		.url = url,
+		.settles = settles,
 		.signals = { .fd = -1,
 		    .noted = say_stopping,
 		    .asked = say_status,
 		    .context = report },
-		.opening = true,
 	};
 	jobq_batch_init(&report->batch, "events");
 	jobq_writer_init(&report->out, STDOUT_FILENO);
 	status = jobq_signals_open(&report->signals, err);
 	if (status == JOBQ_OK && settles)
-		status = insist(report, open_store, err);
-	report->opening = false;
+		status = check_url(url, err);
 	return status;
 }
 
@@ -171,9 +204,20 @@ jobq_report_send(struct jobq_report *report, struct jobq_err *err)
 	enum jobq_status status = JOBQ_OK;
 
 	if (report->batch.count > 0)
+		status = open_store(report, err);
+	if (report->batch.count > 0 && status == JOBQ_OK)
 		status = insist(report, settle, err);
 	jobq_batch_clear(&report->batch);
 	return status == JOBQ_OK ? flush(report, err) : status;
+}
+
+enum jobq_status
+jobq_report_finish(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = jobq_report_send(report, err);
+
+	return status == JOBQ_OK && report->settles ? open_store(report, err)
+						    : status;
 }
 
 /* A request to cancel a job, as an event: the store's own verb. */
@@ -207,7 +251,7 @@ jobq_report_line(struct jobq_report *report, struct jobq_span line,
 		status = jobq_event_read(event, line.at, line.len, err);
 	if (status != JOBQ_OK)
 		return status;
-	if (is_event && report->store != NULL && jobq_settle_wants(event)) {
+	if (is_event && report->settles && jobq_settle_wants(event)) {
 		jobq_batch_event(&report->batch, event, number);
 		return jobq_batch_full(&report->batch)
 			   ? jobq_report_send(report, err)
@@ -218,9 +262,11 @@ jobq_report_line(struct jobq_report *report, struct jobq_span line,
 		status = jobq_report_send(report, err);
 	if (status != JOBQ_OK)
 		return status;
-	if (is_event && report->store != NULL && event->id != NULL &&
-	    event->kind == JOBQ_EVENT_CANCEL && event->settled.len == 0)
-		return insist(report, cancel, err);
+	if (is_event && report->settles && event->id != NULL &&
+	    event->kind == JOBQ_EVENT_CANCEL && event->settled.len == 0) {
+		status = open_store(report, err);
+		return status == JOBQ_OK ? insist(report, cancel, err) : status;
+	}
 	print_line(report, line.at, line.len);
 	return JOBQ_OK;
 }

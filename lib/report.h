@@ -22,8 +22,9 @@
 #define JOBQ_REPORT_MAX (JOBQ_STAGE_MAX - ((size_t)64 << 10))
 
 struct jobq_report {
-	struct jobq_store *store; /* NULL: nothing is settled */
+	struct jobq_store *store; /* opened for the first event to settle */
 	const char *url;	  /* of --store, or NULL */
+	bool settles;		  /* or only passes lines on */
 	struct jobq_batch batch;
 	struct jobq_writer out;
 	bool out_closed;
@@ -35,8 +36,10 @@ struct jobq_report {
 };
 
 /*
- * Takes over INT, TERM and USR1 and, unless settles is false, opens the
- * store; lines go to standard output. To be closed also after a failure.
+ * Takes over INT, TERM and USR1 and checks the store's URL; lines go to
+ * standard output. The store itself is opened when there is something to
+ * settle: in a pipeline it may be one that an earlier stage is about to make.
+ * To be closed also after a failure.
  */
 enum jobq_status jobq_report_open(struct jobq_report *report, const char *url,
     bool settles, struct jobq_err *err);
@@ -52,6 +55,10 @@ enum jobq_status jobq_report_line(struct jobq_report *report,
 
 /* Settles what is gathered and writes what there is to write. */
 enum jobq_status jobq_report_send(
+    struct jobq_report *report, struct jobq_err *err);
+
+/* The same at the end of the input; also fails when there is no store. */
+enum jobq_status jobq_report_finish(
     struct jobq_report *report, struct jobq_err *err);
 
 /*

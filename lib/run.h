@@ -31,7 +31,9 @@ enum jobq_run_result {
 };
 
 struct jobq_run_options {
-	int in_fd, out_fd; /* job lines, events; neither is made non-blocking */
+	/* Job lines, events; neither is made non-blocking. When no more is
+	 * read before the input has ended, in_fd becomes /dev/null. */
+	int in_fd, out_fd;
 	char *const *command; /* NULL-terminated; outlives the runner */
 	size_t places;
 	size_t max_line_bytes; /* of a line of input */

@@ -13,7 +13,9 @@
  * rather than left to the end of their leases: in the plain pipeline what is
  * in the pipe at that moment; in the ring what comes until claim, which
  * hears of the first release, closes its side, but for no longer than a
- * second after the last task.
+ * second after the last task. Then the pipe is let go at once, though jobs may
+ * run for a grace yet: what a writer puts into a pipe that nobody reads is
+ * lost, what it cannot write it gives back.
  */
 #include "run_engine.h"
 
@@ -21,15 +23,17 @@
 #include "line.h"
 #include "mem.h"
 
-#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "banned.h"
 
 #define READ_BYTES ((size_t)4096)
+#define READS_AT_END 512 /* more than a pipe of the usual size holds */
 #define LINGER_MS 1000
 
 struct jobq_feed {
@@ -44,12 +48,26 @@ struct jobq_feed {
 	bool claimed; /* the last job had a lease */
 };
 
+/* Tells the writer that nobody reads; the number stays taken. */
+static void
+let_go(int fd)
+{
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null_fd < 0)
+		return;
+	dup2(null_fd, fd);
+	close(null_fd);
+}
+
 static void
 stop_reading(struct jobq_feed *feed)
 {
 	feed->ended = true;
 	jobq_timer_stop(feed->run->loop, &feed->linger);
 	jobq_watch_remove(feed->run->loop, &feed->watch);
+	if (!feed->reader.eof)
+		let_go(feed->reader.fd);
 }
 
 static void
@@ -282,21 +300,23 @@ jobq_feed_update(struct jobq_run *run)
 	}
 }
 
-/* Reads what is in the pipe now, so that it can be released. */
+/*
+ * Reads what is in the pipe now, so that it can be released, and what a writer
+ * puts there meanwhile; but not for ever, for it may have an endless store.
+ */
 static void
 read_rest(struct jobq_feed *feed)
 {
 	int fd = feed->reader.fd;
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 	struct stat info;
-	int left = 0;
 
-	if (fstat(fd, &info) != 0 || S_ISREG(info.st_mode) ||
-	    ioctl(fd, FIONREAD, &left) != 0)
+	if (fstat(fd, &info) != 0 || S_ISREG(info.st_mode))
 		return;
-	while (left > 0 && !feed->ended && poll(&poller, 1, 0) > 0 &&
-	       read_some(feed))
-		left -= (int)READ_BYTES;
+	for (int reads = 0; reads < READS_AT_END && !feed->ended &&
+			    poll(&poller, 1, 0) > 0 && read_some(feed);
+	     reads++)
+		;
 }
 
 void

@@ -358,14 +358,39 @@ settled() {
 }
 
 @test "report: without a store it says how to make one, exit 2" {
-	report '{"event":"gap"}'
+	report '{"event":"completed","id":"a"}'
 	same 2 "$status"
 	same '' "$stdout"
 	same 1 "${#stderr_lines[@]}"
 	has "$stderr" 'no store' jobq-push 'jobq-admin init'
 	[[ ! -e q.db ]]
+	run_apart timeout -s KILL 30 jobq-report </dev/null
+	same 2 "$status"
+	has "$stderr" 'no store'
 	report '{"event":"completed","id":"a"}' --store fail:config
 	same 2 "$status"
+}
+
+@test "report: an unknown kind of store is told at once" {
+	mkfifo r.in
+	background r jobq-report --store nosuch:x
+	exec 5>r.in
+	exits 2 r
+	has "$(<r.err)" "nosuch" sqlite
+	exec 5>&-
+}
+
+@test "report: the store may be made while it waits for events" {
+	mkfifo r.in
+	background r jobq-report
+	exec 5>r.in
+	wait_until 20 test -s r.pid
+	push_jobs 1
+	take
+	line "$completed" >&5
+	exec 5>&-
+	exits 0 r
+	same 4 "$(state j1)"
 }
 
 @test "report: a store that is away is waited for, then all is settled" {

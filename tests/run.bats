@@ -10,6 +10,11 @@ go() {
 	timeout 60 jobq-run "$@" <in >out 2>err
 }
 
+# writes_in_vain: whether nobody can read any more what goes to descriptor 9.
+writes_in_vain() {
+	! (echo >&9)
+}
+
 # last CODE: whether the last event is so.
 last() {
 	tail -n 1 out | json "$1" || {
@@ -617,4 +622,21 @@ serve() {
 	same 40 "$(jq -r 'select(.event == "completed").id' out | wc -l)"
 	jq -s 'map(select(.event == "completed").output | length) |
 		unique == [23892]' out | json .
+}
+
+@test "run: once stopped it lets its input go while its jobs have their grace" {
+	mkfifo in
+	spawn sh -c 'exec jobq-run --grace 30 -- sh -c "
+		trap : TERM; until test -e end; do sleep 0.02; done" <in >out'
+	exec 9>in
+	echo '{"id":"a"}' >&9
+	wait_until 20 grep -q started out
+	kill -TERM "$spawned_pid"
+	wait_until 20 writes_in_vain
+	kill -0 "$spawned_pid"
+	same 1 "$(wc -l <out)"
+	touch end
+	wait "$spawned_pid"
+	exec 9>&-
+	last '.event == "completed"'
 }

@@ -313,3 +313,48 @@ names() {
 	plan push.sql >plan.out
 	has "$(<plan.out)" 'INDEX job_id (id=' 'INDEX job_key (queue=? AND key=?)'
 }
+
+# steps FILE REQUEST: how many SQLite takes to answer it, of a copy of the
+# store, so that nothing is changed.
+steps() {
+	cp "$db" copy.db
+	{
+		statements open.sql | sed 's/^---$/;/'
+		printf ';\n.parameter init\n.parameter set ?1 "%s"\n.stats on\n' \
+			"'${2//\"/\\\"}'"
+		statements "$1" | sed 's/^---$/;/'
+		echo ';'
+	} | sqlite3 copy.db | awk '/^Virtual Machine Steps/ { sum += $NF }
+		END { print sum + 0 }'
+}
+
+@test "store file: a page reads no more of many queues than of a few" {
+	local queues file few
+	for file in claim list; do
+		for queues in 10 100; do
+			rm -f "$db"*
+			jq -nc "range(60 * $queues) | {id: \"j\(.)\", queue: \"q\(. % $queues)\",
+				priority: (. % 3)}" | jobq-push >/dev/null
+			steps "$file.sql" \
+				'{"limit":60,"by":"ready","worker":"w","lease":30}' >"$queues"
+		done
+		few=$(<10)
+		echo "$file: $few steps of 10 queues, $(<100) of 100"
+		((few > 60 && $(<100) < 2 * few))
+	done
+}
+
+@test "store file: of many queues the first of all are taken, in order" {
+	jq -nc 'range(360) | {id: "j\(.)", queue: "q\(. % 12)",
+		priority: (. * 7 % 4)} + if . % 5 == 0 then
+		{expires_at: "2001-01-01T00:00:00Z"} else {} end' |
+		jobq-push >/dev/null
+	jobq-admin pause q3 q8
+	jq -nr '[range(360) | select(. % 12 != 3 and . % 12 != 8 and . % 5 != 0)]
+		| sort_by([-(. * 7 % 4), .])[] | "j\(.)"' >expected
+	jobq-claim -n 100 | jq -r .id >claimed
+	head -n 100 expected | cmp - claimed
+	jobq-poll | jq -r .id >ready
+	tail -n +101 expected | cmp - ready
+	jobq-claim -n 1000 | jq -r .id | cmp - ready
+}

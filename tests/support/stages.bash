@@ -157,3 +157,36 @@ make_picky_store() {
 	END
 	chmod +x "$JOBQ_ADAPTER_PATH/picky/store"
 }
+
+# stage NAME COMMAND...: an element of a pipeline, with its pid in NAME.pid and
+# what it says in NAME.err.
+stage() {
+	echo "$BASHPID" >"$1.pid"
+	exec "${@:2}" 2>"$1.err"
+}
+
+# pipeline FUNCTION [ARGUMENT...]: runs a function in the background that
+# consists of a pipeline and then: tell FUNCTION "${PIPESTATUS[@]}"
+pipeline() {
+	# shellcheck disable=SC2317 # called by spawn
+	without_e() {
+		set +e
+		"$@"
+	}
+	spawn without_e "$@"
+}
+
+# tell NAME CODE...: where ended looks for them.
+tell() {
+	echo "${@:2}" >"$1.new"
+	mv "$1.new" "$1.codes"
+}
+
+# ended CODES FUNCTION: a pipeline ends, and its stages with these codes.
+ended() {
+	wait_until 60 test -s "$2.codes" || {
+		echo "$2 does not end"
+		return 1
+	}
+	same "$1" "$(<"$2.codes")"
+}

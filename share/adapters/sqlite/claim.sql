@@ -65,27 +65,59 @@ ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM req)
 -- the length of a queue nor a paused one in front of the others costs
 -- anything.
 INSERT INTO take
-SELECT seq FROM (SELECT j.seq, j.priority
+SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
+WHERE r.flow IS NULL AND NOT r.by_id
+	AND (SELECT count(*) FROM queues) <= 8 AND j.seq IN (SELECT f.seq
+	FROM job f INDEXED BY job_ready
+	WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = q.name
+		AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+	ORDER BY f.priority DESC, f.seq LIMIT (SELECT wanted FROM req))
+ORDER BY j.priority DESC, j.seq LIMIT (SELECT wanted FROM req)
+---
+-- Of many queues the same by merging: the recursion's queue holds the next of
+-- each, so that as many are read as are taken and no more. For few queues
+-- that is slower, as it looks each job up by itself.
+INSERT INTO take
+WITH RECURSIVE next (seq, queue, priority) AS (
+	SELECT j.seq, j.queue, j.priority
 	FROM req r CROSS JOIN queues q CROSS JOIN job j
-	WHERE r.flow IS NULL AND NOT r.by_id AND j.seq IN (SELECT f.seq
-		FROM job f INDEXED BY job_ready
+	WHERE r.flow IS NULL AND NOT r.by_id
+		AND (SELECT count(*) FROM queues) > 8
+		AND j.seq = (SELECT f.seq FROM job f INDEXED BY job_ready
 		WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = q.name
 			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
-		ORDER BY f.priority DESC, f.seq
-		LIMIT (SELECT wanted FROM req))
+		ORDER BY f.priority DESC, f.seq LIMIT 1)
 	UNION ALL
-	SELECT * FROM (SELECT j.seq, j.priority
-		FROM req r CROSS JOIN queues q CROSS JOIN job j
-			INDEXED BY job_apart
-		WHERE r.flow IS NULL AND NOT r.by_id AND j.stage = 2
-			AND j.rescues >= 2 AND j.queue = q.name
-			AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
-			AND NOT EXISTS (SELECT 1
-				FROM job h INDEXED BY job_lease
-				WHERE h.stage = 3 AND h.worker = r.worker
-					AND h.rescues >= 2)
-		ORDER BY j.priority DESC, j.seq LIMIT 1))
-ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM req)
+	SELECT j.seq, j.queue, j.priority
+	FROM next n CROSS JOIN req r CROSS JOIN job j
+	WHERE j.seq = coalesce(
+		(SELECT f.seq FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
+			AND f.priority = n.priority AND f.seq > n.seq
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.seq LIMIT 1),
+		(SELECT f.seq FROM job f INDEXED BY job_ready
+		WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
+			AND f.priority < n.priority
+			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
+		ORDER BY f.priority DESC, f.seq LIMIT 1))
+	ORDER BY 3 DESC, 1 LIMIT (SELECT wanted FROM req))
+SELECT seq FROM next
+---
+INSERT OR IGNORE INTO take
+SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
+	INDEXED BY job_apart
+WHERE r.flow IS NULL AND NOT r.by_id AND r.wanted > 0 AND j.stage = 2
+	AND j.rescues >= 2 AND j.queue = q.name
+	AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
+	AND NOT EXISTS (SELECT 1 FROM job h INDEXED BY job_lease
+		WHERE h.stage = 3 AND h.worker = r.worker AND h.rescues >= 2)
+ORDER BY j.priority DESC, j.seq LIMIT 1
+---
+DELETE FROM take
+WHERE (SELECT count(*) FROM take) > (SELECT wanted FROM req)
+	AND job = (SELECT j.seq FROM take t CROSS JOIN job j ON j.seq = t.job
+		ORDER BY j.priority, j.seq DESC LIMIT 1)
 ---
 -- An answer is at most 4 MiB, but never less than one job.
 DELETE FROM take

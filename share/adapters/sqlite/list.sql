@@ -31,34 +31,44 @@ WHERE NOT a.by_queue OR q.name IN (SELECT value FROM json_each(?1, '$.queues'))
 ---
 DELETE FROM page
 ---
--- What a worker could take now: of each queue the jobs of the cursor's
--- priority behind it, then those of lower priorities; then what is due.
+-- What a worker could take now: the queues merged, each from its first job
+-- behind the cursor on (the rest of the cursor's priority, then the lower
+-- ones), so that a page reads what it holds however many queues there are;
+-- then what is due.
 INSERT INTO page (job, priority)
-SELECT seq, priority FROM (
-	SELECT j.seq, j.priority
+WITH RECURSIVE next (seq, queue, priority) AS (
+	SELECT j.seq, j.queue, j.priority
 	FROM asked a CROSS JOIN queue q CROSS JOIN job j
 	WHERE a.by = 'ready' AND q.paused_ms IS NULL
 		AND q.name IN (SELECT name FROM queues)
-		AND j.seq IN (SELECT f.seq
+		AND j.seq = coalesce((SELECT f.seq
 			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.rescues < 2
 				AND f.queue = q.name
 				AND f.priority = a.after_priority
 				AND f.seq > a.after
-			ORDER BY f.priority DESC, f.seq
-			LIMIT (SELECT wanted FROM asked))
-	UNION ALL
-	SELECT j.seq, j.priority
-	FROM asked a CROSS JOIN queue q CROSS JOIN job j
-	WHERE a.by = 'ready' AND q.paused_ms IS NULL
-		AND q.name IN (SELECT name FROM queues)
-		AND j.seq IN (SELECT f.seq
+			ORDER BY f.seq LIMIT 1), (SELECT f.seq
 			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.rescues < 2
 				AND f.queue = q.name
 				AND f.priority < a.after_priority
-			ORDER BY f.priority DESC, f.seq
-			LIMIT (SELECT wanted FROM asked))
+			ORDER BY f.priority DESC, f.seq LIMIT 1))
+	UNION ALL
+	SELECT j.seq, j.queue, j.priority
+	FROM next n CROSS JOIN job j
+	WHERE j.seq = coalesce((SELECT f.seq
+			FROM job f INDEXED BY job_ready
+			WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
+				AND f.priority = n.priority
+				AND f.seq > n.seq
+			ORDER BY f.seq LIMIT 1), (SELECT f.seq
+			FROM job f INDEXED BY job_ready
+			WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
+				AND f.priority < n.priority
+			ORDER BY f.priority DESC, f.seq LIMIT 1))
+	ORDER BY 3 DESC, 1 LIMIT (SELECT wanted FROM asked))
+SELECT seq, priority FROM (
+	SELECT seq, priority FROM next
 	UNION ALL
 	SELECT j.seq, j.priority
 	FROM asked a CROSS JOIN queue q CROSS JOIN job j INDEXED BY job_apart
