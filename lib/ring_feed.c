@@ -37,10 +37,10 @@ note_ending(struct jobq_ring *ring, const struct jobq_event *event)
 	int64_t wait;
 
 	if (released && strcmp(reason, "waiting") == 0) {
-		ring->fewer = true;
+		ring->fewer++;
 		return;
 	}
-	ring->fewer = false;
+	ring->fewer = 0;
 	if (released && strcmp(reason, "shutdown") == 0) {
 		jobq_ring_stop_claiming(ring);
 	} else if (released && strcmp(reason, "worker-fault") == 0) {

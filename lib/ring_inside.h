@@ -46,6 +46,7 @@ struct jobq_ring {
 	int64_t look_ms;       /* a claim is worth while from then on */
 	int64_t asked_ms;      /* when the store was asked last */
 	int64_t claim_from_ms; /* worker-fault: not before */
+	int64_t fewer; /* so many had to wait: so many less are outstanding */
 	int64_t claimed;
 	int64_t limit;	    /* of the call being answered */
 	int64_t got;	    /* jobs it gave */
@@ -53,7 +54,6 @@ struct jobq_ring {
 	int64_t unfinished; /* -1: not said */
 	bool idle;	    /* it gave fewer jobs than there are places */
 	bool hinted;	    /* the store rang since it was asked last */
-	bool fewer;	    /* one had to wait: one job less outstanding */
 	bool stopping, ending, any_failed;
 	int signals;
 };

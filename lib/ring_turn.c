@@ -45,8 +45,9 @@ jobq_ring_room(struct jobq_ring *ring, int64_t now)
 		target += ring->options->ahead;
 	else if (jobq_ring_jobs_short(&ring->jobs, now))
 		target += 2;
-	if (ring->fewer && target > 1)
-		target--;
+	target -= ring->fewer;
+	if (target < 1)
+		target = 1;
 	room = target - (int64_t)jobq_ring_jobs_busy(&ring->jobs);
 	if (limit >= 0 && room > limit - ring->claimed)
 		room = limit - ring->claimed;
