@@ -87,7 +87,9 @@ WHERE job.seq = f.job AND f.i IS NULL
 	AND job.seq IN (SELECT job FROM fold)
 ---
 UPDATE job SET stage = f.stage, settled = f.event, ended_ms = r.now,
-	heard_ms = r.now, reason = f.reason, error = f.error,
+	heard_ms = r.now, error = f.error,
+	reason = CASE WHEN f.stage = 5 THEN coalesce(job.cancel, f.reason)
+		ELSE f.reason END,
 	attempt = job.attempt - (f.back AND job.attempt > 0),
 	snoozes = job.snoozes + f.snoozes,
 	run_ms = CASE WHEN f.stage < 3 THEN f.run_ms ELSE job.run_ms END,
