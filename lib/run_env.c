@@ -62,6 +62,12 @@ is_token(const char *entry)
 	       found < entry + strcspn(entry, "=");
 }
 
+bool
+jobq_env_is_own(const char *entry)
+{
+	return is_one_of(entry, secret) || is_token(entry);
+}
+
 struct jobq_env *
 jobq_env_new(bool clean)
 {
@@ -73,7 +79,7 @@ jobq_env_new(bool clean)
 	env->base = jobq_xcalloc(count + 1, sizeof(char *));
 	env->trace = SIZE_MAX;
 	for (size_t i = 0; i < count; i++) {
-		if (is_one_of(environ[i], secret) || is_token(environ[i]) ||
+		if (jobq_env_is_own(environ[i]) ||
 		    is_one_of(environ[i], of_job) ||
 		    (clean && !is_one_of(environ[i], allowed)))
 			continue;

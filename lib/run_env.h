@@ -12,6 +12,9 @@
 
 struct jobq_env;
 
+/* Whether an entry NAME=VALUE is jobq's own, which no job sees. */
+bool jobq_env_is_own(const char *entry);
+
 struct jobq_env *jobq_env_new(bool clean);
 void jobq_env_free(struct jobq_env *env);
 

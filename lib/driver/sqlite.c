@@ -12,6 +12,7 @@
 #include "sqlite_inside.h"
 
 #include "clock.h"
+#include "json.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -84,41 +85,65 @@ jobq_sqlite_execute(struct jobq_sqlite *store, const char *doing,
 				 : jobq_sqlite_error(store, doing, code, err);
 }
 
-/* Prepares the statements of a file, divided by lines of "---". */
 static enum jobq_status
-prepare(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
-    const char *sql, struct jobq_err *err)
+prepare(struct jobq_sqlite *store, const struct jobq_sqlite_text *text,
+    struct jobq_sqlite_statement *statement, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+	int code;
+
+	code = sqlite3_prepare_v3(store->db, statement->sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &statement->prepared, NULL);
+	if (code != SQLITE_OK) {
+		status = jobq_sqlite_error(store, "prepare for", code, err);
+		jobq_err_prefix(
+		    err, "%s/%s", store->adapter->folder, text->name);
+	}
+	return status;
+}
+
+/* The line "-- only MEMBER VALUE" at the top of a statement. */
+static void
+read_condition(struct jobq_sqlite_statement *statement)
+{
+	static const char only[] = "-- only ";
+	const char *member = statement->sql + strlen(only);
+	size_t len = strcspn(member, " \n");
+	size_t rest;
+
+	if (strncmp(statement->sql, only, strlen(only)) != 0 ||
+	    member[len] != ' ')
+		return;
+	rest = strcspn(member + len + 1, "\n");
+	statement->member = jobq_xstrndup(member, len);
+	statement->value = jobq_xstrndup(member + len + 1, rest);
+}
+
+/* Divides a file at its lines of "---". */
+static void
+divide(struct jobq_sqlite_text *text, const char *sql)
 {
 	size_t cap = 0;
 
 	while (sql != NULL && *sql != '\0') {
 		const char *end = strstr(sql, "\n---\n");
 		size_t len = end == NULL ? strlen(sql) : (size_t)(end - sql);
-		sqlite3_stmt *statement;
-		int code;
+		struct jobq_sqlite_statement *statement;
 
-		code = sqlite3_prepare_v3(store->db, sql, (int)len,
-		    SQLITE_PREPARE_PERSISTENT, &statement, NULL);
-		if (code != SQLITE_OK) {
-			enum jobq_status status;
-
-			status =
-			    jobq_sqlite_error(store, "prepare for", code, err);
-			jobq_err_prefix(
-			    err, "%s/%s", store->adapter->folder, text->name);
-			return status;
-		}
-		if (statement != NULL) {
-			text->statement = jobq_grow(text->statement,
-			    text->count, &cap, sizeof *text->statement);
-			text->statement[text->count++] = statement;
-		}
+		text->statement = jobq_grow(text->statement, text->count, &cap,
+		    sizeof *text->statement);
+		statement = &text->statement[text->count++];
+		*statement = (struct jobq_sqlite_statement){
+			.sql = jobq_xstrndup(sql, len),
+		};
+		read_condition(statement);
+		if (statement->member != NULL)
+			text->choosy = true;
 		sql = end == NULL ? NULL : end + 5;
 	}
-	return JOBQ_OK;
 }
 
-/* The prepared text of a file; one without statements when there is none. */
+/* The text of a file; one without statements when there is none. */
 static enum jobq_status
 find_text(struct jobq_sqlite *store, const char *verb, const char *ending,
     struct jobq_sqlite_text **out, struct jobq_err *err)
@@ -142,7 +167,8 @@ find_text(struct jobq_sqlite *store, const char *verb, const char *ending,
 			text = &store->texts[store->text_count++];
 			*text = (struct jobq_sqlite_text){ .name = jobq_xstrdup(
 							       name.data) };
-			status = prepare(store, text, sql.data, err);
+			divide(text, sql.data);
+			status = JOBQ_OK;
 		}
 	}
 	*out = text;
@@ -175,24 +201,52 @@ run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* Whether a statement is meant for this request. */
+static bool
+is_wanted(const struct jobq_sqlite_statement *statement,
+    const struct jobq_object *members)
+{
+	const struct jobq_span *value;
+
+	if (statement->member == NULL)
+		return true;
+	value = jobq_object_get(members, statement->member);
+	return value != NULL && value->len == strlen(statement->value) + 2 &&
+	       memcmp(value->at + 1, statement->value, value->len - 2) == 0;
+}
+
 static enum jobq_status
-run_text(struct jobq_sqlite *store, const struct jobq_sqlite_text *text,
+run_text(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
     const char *request, size_t len, struct jobq_err *err)
 {
-	for (size_t i = 0; i < text->count; i++) {
-		int code =
-		    run_statement(store, text->statement[i], request, len);
+	struct jobq_object members = { 0 };
+	enum jobq_status status = JOBQ_OK;
 
+	if (text->choosy)
+		status = jobq_object_scan(&members, request, len, err);
+	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++) {
+		struct jobq_sqlite_statement *statement = &text->statement[i];
+		int code;
+
+		if (!is_wanted(statement, &members))
+			continue;
+		if (statement->prepared == NULL)
+			status = prepare(store, text, statement, err);
+		/* A text of comments alone is no statement. */
+		if (status != JOBQ_OK || statement->prepared == NULL)
+			continue;
+		code = run_statement(store, statement->prepared, request, len);
 		if (code != SQLITE_OK)
-			return jobq_sqlite_error(store, "use", code, err);
+			status = jobq_sqlite_error(store, "use", code, err);
 	}
-	return JOBQ_OK;
+	jobq_object_release(&members);
+	return status;
 }
 
 /* All statements of a text between begin and COMMIT, or none. */
 static enum jobq_status
 transact(struct jobq_sqlite *store, const char *begin,
-    const struct jobq_sqlite_text *text, const char *request, size_t len,
+    struct jobq_sqlite_text *text, const char *request, size_t len,
     struct jobq_err *err)
 {
 	enum jobq_status status;
@@ -210,7 +264,7 @@ transact(struct jobq_sqlite *store, const char *begin,
 
 static enum jobq_status
 write_verb(struct jobq_sqlite *store, const char *verb,
-    const struct jobq_sqlite_text *text, const char *request, size_t len,
+    struct jobq_sqlite_text *text, const char *request, size_t len,
     struct jobq_err *err)
 {
 	enum jobq_status status;
@@ -266,7 +320,9 @@ sqlite_call(void *handle, const char *verb, const char *request, size_t len,
 	if (status != JOBQ_OK)
 		return status;
 	if (store->lines.len == 0) {
-		status = find_text(store, verb, ".sql", &text, err);
+		status = jobq_sqlite_ready(store, err);
+		if (status == JOBQ_OK)
+			status = find_text(store, verb, ".sql", &text, err);
 		if (status == JOBQ_OK)
 			status = jobq_adapter_reads(store->adapter, verb)
 				     ? transact(store, "BEGIN", text, request,

@@ -45,6 +45,18 @@ run_once(struct jobq_sqlite *store, const char *file, struct jobq_err *err)
 	return status == JOBQ_EMPTY ? JOBQ_OK : status;
 }
 
+enum jobq_status
+jobq_sqlite_ready(struct jobq_sqlite *store, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	if (store->ready)
+		return JOBQ_OK;
+	status = run_once(store, "open.sql", err);
+	store->ready = status == JOBQ_OK;
+	return status;
+}
+
 static int64_t
 pragma(struct jobq_sqlite *store, const char *sql)
 {
@@ -153,7 +165,8 @@ set_up(
 	sqlite3_progress_handler(store->db, 20000, check_deadline, store);
 	status = jobq_sqlite_execute(store, "open",
 	    "PRAGMA synchronous = FULL;"
-	    "PRAGMA temp_store = MEMORY;PRAGMA cache_size = -1024;PRAGMA foreign_keys = OFF;"
+	    "PRAGMA temp_store = MEMORY;PRAGMA cache_size = -1024;PRAGMA "
+	    "foreign_keys = OFF;"
 	    "PRAGMA trusted_schema = OFF",
 	    err);
 	if (status == JOBQ_OK)
@@ -162,9 +175,20 @@ set_up(
 		status = mode == JOBQ_STORE_CREATE
 			     ? create_schema(store, err)
 			     : jobq_no_store(store->path, err);
-	if (status == JOBQ_OK)
-		status = run_once(store, "open.sql", err);
 	return status;
+}
+
+static void
+release_text(struct jobq_sqlite_text *text)
+{
+	for (size_t i = 0; i < text->count; i++) {
+		sqlite3_finalize(text->statement[i].prepared);
+		free(text->statement[i].sql);
+		free(text->statement[i].member);
+		free(text->statement[i].value);
+	}
+	free(text->statement);
+	free(text->name);
 }
 
 void
@@ -172,12 +196,8 @@ jobq_sqlite_close(void *handle)
 {
 	struct jobq_sqlite *store = handle;
 
-	for (size_t i = 0; i < store->text_count; i++) {
-		for (size_t k = 0; k < store->texts[i].count; k++)
-			sqlite3_finalize(store->texts[i].statement[k]);
-		free(store->texts[i].statement);
-		free(store->texts[i].name);
-	}
+	for (size_t i = 0; i < store->text_count; i++)
+		release_text(&store->texts[i]);
 	free(store->texts);
 	sqlite3_close(store->db);
 	jobq_turn_release(&store->turn);

@@ -1,4 +1,6 @@
 -- A page of jobs: `by` names the index to walk, every other member narrows.
+-- (A statement that begins with "-- only by X" is prepared and run for
+-- requests with that `by` alone.)
 -- The cursor is "SEQ", or "PRIORITY,SEQ" in the order of claims.
 DELETE FROM asked
 ---
@@ -31,6 +33,7 @@ WHERE NOT a.by_queue OR q.name IN (SELECT value FROM json_each(?1, '$.queues'))
 ---
 DELETE FROM page
 ---
+-- only by ready
 -- What a worker could take now: the queues merged, each from its first job
 -- behind the cursor on (the rest of the cursor's priority, then the lower
 -- ones), so that a page reads what it holds however many queues there are;
@@ -87,6 +90,7 @@ SELECT seq, priority FROM (
 			WHERE paused_ms IS NOT NULL)
 ) ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM asked)
 ---
+-- only by ids
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN json_each(?1, '$.ids') i
 	CROSS JOIN job j ON j.id = i.value
@@ -94,6 +98,7 @@ WHERE a.by = 'ids' AND j.seq > a.after AND j.stage BETWEEN a.low AND a.high
 	AND (NOT a.by_queue OR j.queue IN (SELECT name FROM queues))
 GROUP BY j.seq ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
+-- only by tail
 -- An id may be asked for by its tail, too; a second job says that the tail is
 -- ambiguous.
 INSERT INTO page (job)
@@ -102,6 +107,7 @@ WHERE a.by = 'tail' AND length(?1 ->> '$.tail') >= 6
 	AND substr(j.id, -length(?1 ->> '$.tail')) = ?1 ->> '$.tail'
 LIMIT 2
 ---
+-- only by failed
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN job j INDEXED BY job_failed
 WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
@@ -113,6 +119,7 @@ WHERE a.by = 'failed' AND j.stage = 6 AND j.seq > a.after
 	AND (a.before_ms IS NULL OR j.pushed_ms <= a.before_ms)
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
+-- only by running
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN job j INDEXED BY job_lease
 WHERE a.by = 'running' AND j.stage = 3 AND j.seq > a.after
@@ -124,6 +131,7 @@ WHERE a.by = 'running' AND j.stage = 3 AND j.seq > a.after
 	AND (a.stuck_ms IS NULL OR j.heard_ms <= a.now - a.stuck_ms)
 ORDER BY j.seq LIMIT (SELECT wanted FROM asked)
 ---
+-- only by flow
 INSERT INTO page (job)
 SELECT j.seq FROM asked a CROSS JOIN job j
 WHERE a.by = 'flow' AND j.flow = a.flow AND j.seq > a.after

@@ -1,0 +1,54 @@
+/*
+ * The ring, made and watched: jobq-claim and jobq-run with a pipe each way,
+ * built anew when one of them dies. How it goes on is told at the top of
+ * work.c, its rules in jobq-work(1).
+ */
+#ifndef JOBQ_WORK_H
+#define JOBQ_WORK_H
+
+#include "buf.h"
+#include "opt.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JOBQ_NOT_GIVEN ((int64_t)-2) /* the stage's own default holds */
+
+struct jobq_work_options {
+	/* Of jobq-claim; texts may be NULL. */
+	int64_t places;
+	int64_t max_jobs, for_ms; /* or JOBQ_NOT_GIVEN, as all numbers below */
+	int64_t lease_ms, interval_ms;
+	bool until_empty, until_done;
+	const char *ahead, *flow, *worker;
+	const char *store_url; /* of --store */
+	struct jobq_list queues;
+
+	/* Of jobq-run. */
+	int64_t timeout_ms; /* -1: none */
+	int64_t grace_ms, pipe_wait_ms, output_limit;
+	const char *give, *result, *permanent;
+	bool clean_env;
+	char *const *command; /* NULL-terminated */
+
+	bool events;	     /* what the runner prints, on stdout, too */
+	int64_t shutdown_ms; /* JOBQ_NOT_GIVEN: a stop is not bounded */
+	const char *health;  /* ADDR:PORT, unix:PATH, or NULL */
+};
+
+/*
+ * Works until the circle has come to its end, a signal asked for it, or it
+ * cannot be kept. JOBQ_OK; JOBQ_EMPTY when some job's state became failed;
+ * JOBQ_CONFIG when a stage refused what it was given, and has said so itself
+ * (err is empty); JOBQ_AGAIN after five deaths within a minute, or when a
+ * stop left jobs to their leases.
+ */
+enum jobq_status jobq_work(
+    const struct jobq_work_options *options, struct jobq_err *err);
+
+/* Adds the shell script that does the same. */
+enum jobq_status jobq_work_script(const struct jobq_work_options *options,
+    struct jobq_buf *out, struct jobq_err *err);
+
+#endif

@@ -1,0 +1,166 @@
+#include "work_args.h"
+
+#include "adapter.h"
+#include "mem.h"
+#include "run_env.h"
+#include "store.h"
+#include "url.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define LEASE_MS 30000
+
+void
+jobq_words_add(struct jobq_words *words, const char *word)
+{
+	words->item = jobq_grow(
+	    words->item, words->count, &words->cap, sizeof(words->item[0]));
+	words->item[words->count++] = jobq_xstrdup(word);
+	words->item = jobq_grow(
+	    words->item, words->count, &words->cap, sizeof(words->item[0]));
+	words->item[words->count] = NULL;
+}
+
+void
+jobq_words_release(struct jobq_words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		free(words->item[i]);
+	free(words->item);
+	*words = (struct jobq_words){ NULL, 0, 0 };
+}
+
+static void
+add_flag(struct jobq_words *words, const char *name, bool given)
+{
+	if (given)
+		jobq_words_add(words, name);
+}
+
+static void
+add_text(struct jobq_words *words, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	jobq_words_add(words, name);
+	jobq_words_add(words, value);
+}
+
+static void
+add_number(struct jobq_words *words, const char *name, int64_t number,
+    const char *unit)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	if (number == JOBQ_NOT_GIVEN)
+		return;
+	jobq_words_add(words, name);
+	if (number < 0)
+		jobq_buf_puts(&text, "none");
+	else
+		jobq_buf_printf(&text, "%lld%s", (long long)number, unit);
+	jobq_words_add(words, text.data);
+	jobq_buf_release(&text);
+}
+
+void
+jobq_work_claim_args(struct jobq_words *words,
+    const struct jobq_work_options *options, const struct jobq_work_end *end)
+{
+	add_number(words, "--ring", options->places, "");
+	add_text(words, "--ahead", options->ahead);
+	add_flag(words, "--until-empty", end->until_empty);
+	add_flag(words, "--until-done", options->until_done);
+	add_number(words, "--max-jobs", end->max_jobs, "");
+	add_number(words, "--for", end->for_ms, "ms");
+	for (size_t i = 0; i < options->queues.count; i++)
+		add_text(words, "--queue", options->queues.item[i]);
+	add_text(words, "--flow", options->flow);
+	add_number(words, "--lease", options->lease_ms, "ms");
+	add_number(words, "--interval", options->interval_ms, "ms");
+	add_text(words, "--worker", options->worker);
+}
+
+void
+jobq_work_run_args(
+    struct jobq_words *words, const struct jobq_work_options *options)
+{
+	add_number(words, "--jobs", options->places, "");
+	add_number(words, "--timeout", options->timeout_ms, "ms");
+	add_number(words, "--grace", options->grace_ms, "ms");
+	add_text(words, "--stdin", options->give);
+	add_text(words, "--result", options->result);
+	add_number(words, "--output-limit", options->output_limit, "");
+	add_number(words, "--pipe-wait", options->pipe_wait_ms, "ms");
+	add_text(words, "--permanent", options->permanent);
+	add_flag(words, "--clean-env", options->clean_env);
+	jobq_words_add(words, "--");
+	for (char *const *word = options->command; *word != NULL; word++)
+		jobq_words_add(words, *word);
+}
+
+static bool
+begins(const char *entry, const char *with)
+{
+	return strncmp(entry, with, strlen(with)) == 0;
+}
+
+void
+jobq_work_claim_env(
+    struct jobq_words *words, const struct jobq_work_options *options)
+{
+	struct jobq_buf url = JOBQ_BUF_INIT;
+
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+		if (!begins(*entry, "NOTIFY_SOCKET=") &&
+		    !begins(*entry, "WATCHDOG_") &&
+		    !begins(*entry, "LISTEN_") &&
+		    (options->store_url == NULL ||
+			!begins(*entry, "JOBQ_URL=")))
+			jobq_words_add(words, *entry);
+	if (options->store_url != NULL) {
+		jobq_buf_printf(&url, "JOBQ_URL=%s", options->store_url);
+		jobq_words_add(words, url.data);
+	}
+	jobq_buf_release(&url);
+}
+
+void
+jobq_work_run_env(struct jobq_words *words)
+{
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+		if (!jobq_env_is_own(*entry))
+			jobq_words_add(words, *entry);
+}
+
+int64_t
+jobq_work_lease_ms(const struct jobq_work_options *options)
+{
+	struct jobq_url url = { 0 };
+	struct jobq_adapter *adapter = NULL;
+	char *text = NULL;
+	const char *name;
+	int64_t lease_ms = LEASE_MS;
+
+	if (options->lease_ms != JOBQ_NOT_GIVEN)
+		return options->lease_ms;
+	/* What goes wrong here goes wrong in claim, too, which says so. */
+	if (jobq_store_find_url(options->store_url, &text, NULL, NULL) ==
+		JOBQ_OK &&
+	    jobq_url_parse(&url, text, NULL) == JOBQ_OK) {
+		name = jobq_url_take(&url, "adapter");
+		if (name == NULL)
+			name = url.scheme;
+		if (jobq_adapter_open(name, &adapter, NULL) == JOBQ_OK)
+			lease_ms = adapter->lease_ms;
+	}
+	if (adapter != NULL)
+		jobq_adapter_free(adapter);
+	jobq_url_release(&url);
+	free(text);
+	return lease_ms;
+}

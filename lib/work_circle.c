@@ -1,0 +1,268 @@
+/*
+ * The processes of a circle: two stages, each in a session of its own, so
+ * that what a terminal sends to jobq-work reaches only that, and dead as soon
+ * as it is. They get descriptors 0 to 2 and no other.
+ *
+ * jobq-work is a subreaper: when a runner is killed, its jobs' descendants
+ * become children of jobq-work, which kills all that it does not know until
+ * none is left. Where it cannot tell whose they are (it had children when it
+ * began, or is the init of a container), only those count that have JOBQ_ID
+ * in their environment.
+ */
+#include "work_inside.h"
+
+#include "mem.h"
+#include "place.h"
+
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define FDS_NEEDED 64
+#define REHEARSAL_MS 10000
+
+/* Our own 3 is closed by the exec: so the child has none. */
+#define NO_FD 3
+
+enum jobq_status
+jobq_circle_open(struct jobq_work *work, struct jobq_err *err)
+{
+	static const char *const names[] = { "jobq-claim", "jobq-run" };
+	struct jobq_buf folder = JOBQ_BUF_INIT;
+	struct jobq_buf path = JOBQ_BUF_INIT;
+	enum jobq_status status =
+	    jobq_spawner_open(&work->spawner, FDS_NEEDED, err);
+
+	if (status == JOBQ_OK)
+		status = jobq_place_commands(&folder, err);
+	for (int i = 0; i < JOBQ_STAGES && status == JOBQ_OK; i++) {
+		jobq_buf_clear(&path);
+		jobq_buf_printf(&path, "%s/%s", folder.data, names[i]);
+		work->stage[i].name = names[i];
+		work->stage[i].path = jobq_xstrdup(path.data);
+	}
+	jobq_buf_release(&folder);
+	jobq_buf_release(&path);
+	if (status != JOBQ_OK)
+		return status;
+	jobq_work_claim_env(&work->stage[JOBQ_CLAIM].env, work->options);
+	jobq_work_run_env(&work->stage[JOBQ_RUN].env);
+	jobq_processes_children(work->spawner, &work->children);
+	work->inherited = jobq_xcalloc(work->children.count, sizeof(pid_t));
+	for (size_t i = 0; i < work->children.count; i++)
+		work->inherited[work->inherited_count++] =
+		    work->children.item[i].pid;
+	return JOBQ_OK;
+}
+
+void
+jobq_circle_close(struct jobq_work *work)
+{
+	for (int i = 0; i < JOBQ_STAGES; i++) {
+		free(work->stage[i].path);
+		jobq_words_release(&work->stage[i].env);
+	}
+	free(work->inherited);
+	jobq_processes_release(&work->children);
+	jobq_processes_release(&work->all);
+	jobq_spawner_close(work->spawner);
+}
+
+static void
+close_fds(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static enum jobq_status
+spawn(struct jobq_work *work, struct jobq_stage *stage, struct jobq_words *args,
+    int in_fd, int out_fd, struct jobq_err *err)
+{
+	struct jobq_child_spec spec = { .path = stage->path,
+		.argv = args->item,
+		.env = stage->env.item,
+		.fd = { in_fd, out_fd, STDERR_FILENO, NO_FD } };
+	bool in_exec;
+	int error =
+	    jobq_child_spawn(work->spawner, &stage->child, &spec, &in_exec);
+
+	stage->ended = false;
+	if (error == 0)
+		return JOBQ_OK;
+	return jobq_fail(err, in_exec ? JOBQ_CONFIG : JOBQ_AGAIN,
+	    "unable to start %s: %s", stage->path, strerror(error));
+}
+
+static void
+run_args(struct jobq_work *work, struct jobq_words *args)
+{
+	jobq_words_add(args, work->stage[JOBQ_RUN].name);
+	jobq_work_run_args(args, work->options);
+}
+
+enum jobq_status
+jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
+{
+	struct jobq_stage *run = &work->stage[JOBQ_RUN];
+	struct jobq_words args = { NULL, 0, 0 };
+	struct pollfd poller = { .events = POLLIN };
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	enum jobq_status status;
+
+	if (null_fd < 0)
+		return jobq_fail(err, JOBQ_IO, "unable to open /dev/null: %s",
+		    strerror(errno));
+	run_args(work, &args);
+	status = spawn(work, run, &args, null_fd, null_fd, err);
+	close(null_fd);
+	jobq_words_release(&args);
+	if (status != JOBQ_OK)
+		return status;
+	poller.fd = run->child.pidfd;
+	while (poll(&poller, 1, REHEARSAL_MS) < 0 && errno == EINTR)
+		;
+	if (poller.revents == 0)
+		jobq_child_signal(&run->child, SIGKILL);
+	waitid(
+	    P_PID, (id_t)run->child.pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	jobq_child_reap(&run->child, &run->wait_status, &(struct rusage){ 0 });
+	if (jobq_stage_code(run) != 2)
+		return JOBQ_OK;
+	err->text[0] = '\0';
+	return JOBQ_CONFIG;
+}
+
+/* Makes the pipes: to the runner, from it, and with a copier on to claim. */
+static enum jobq_status
+make_pipes(int (*pipes)[2], size_t count, struct jobq_err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pipe2(pipes[i], O_CLOEXEC) != 0)
+			return jobq_fail(err, JOBQ_AGAIN,
+			    "unable to make a pipe: %s", strerror(errno));
+	return JOBQ_OK;
+}
+
+enum jobq_status
+jobq_circle_start(struct jobq_work *work, const struct jobq_work_end *end,
+    struct jobq_err *err)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	size_t last = work->copier != NULL ? 2 : 1;
+	struct jobq_words claim = { NULL, 0, 0 };
+	struct jobq_words run = { NULL, 0, 0 };
+	enum jobq_status status = make_pipes(pipes, last + 1, err);
+
+	jobq_words_add(&claim, work->stage[JOBQ_CLAIM].name);
+	jobq_work_claim_args(&claim, work->options, end);
+	run_args(work, &run);
+	if (status == JOBQ_OK)
+		status = spawn(work, &work->stage[JOBQ_RUN], &run, pipes[0][0],
+		    pipes[1][1], err);
+	if (status == JOBQ_OK)
+		status = spawn(work, &work->stage[JOBQ_CLAIM], &claim,
+		    pipes[last][0], pipes[0][1], err);
+	if (status == JOBQ_OK && work->copier != NULL) {
+		jobq_copier_begin(work->copier, pipes[1][0], pipes[2][1]);
+		pipes[1][0] = pipes[2][1] = -1;
+	}
+	/* A runner without claim sees the end of its input and ends. */
+	close_fds(pipes[0], 6);
+	jobq_words_release(&claim);
+	jobq_words_release(&run);
+	return status;
+}
+
+void
+jobq_circle_signal(struct jobq_work *work, int stage, int signal_number)
+{
+	if (work->stage[stage].child.pid > 0)
+		jobq_child_signal(&work->stage[stage].child, signal_number);
+}
+
+int
+jobq_stage_code(const struct jobq_stage *stage)
+{
+	return WIFEXITED(stage->wait_status) ? WEXITSTATUS(stage->wait_status)
+					     : -1;
+}
+
+static bool
+is_known(const struct jobq_work *work, pid_t pid)
+{
+	if (pid == work->health_pid)
+		return true;
+	for (int i = 0; i < JOBQ_STAGES; i++)
+		if (pid == work->stage[i].child.pid)
+			return true;
+	for (size_t i = 0; i < work->inherited_count; i++)
+		if (pid == work->inherited[i])
+			return true;
+	return false;
+}
+
+void
+jobq_circle_reap(struct jobq_work *work)
+{
+	struct rusage usage;
+
+	for (int i = 0; i < JOBQ_STAGES; i++) {
+		struct jobq_stage *stage = &work->stage[i];
+
+		if (stage->child.pid > 0 &&
+		    jobq_child_reap(&stage->child, &stage->wait_status, &usage))
+			stage->ended = true;
+	}
+	if (work->health_pid > 0 &&
+	    waitpid(work->health_pid, NULL, WNOHANG) == work->health_pid)
+		work->health_pid = 0;
+	jobq_processes_children(work->spawner, &work->children);
+	for (size_t i = 0; i < work->children.count; i++)
+		if (!is_known(work, work->children.item[i].pid))
+			jobq_process_reap(&work->children.item[i]);
+}
+
+/* Whether a child that is unknown was left by a runner. */
+static bool
+is_left(const struct jobq_work *work, const struct jobq_process *process)
+{
+	struct jobq_buf id = JOBQ_BUF_INIT;
+	bool named;
+
+	if (is_known(work, process->pid))
+		return false;
+	if (work->inherited_count == 0 && getpid() != 1)
+		return true;
+	named = jobq_process_env(process, "JOBQ_ID", &id);
+	jobq_buf_release(&id);
+	return named;
+}
+
+bool
+jobq_circle_sweep(struct jobq_work *work)
+{
+	bool listed = false;
+	bool left = false;
+
+	jobq_processes_children(work->spawner, &work->children);
+	for (size_t i = 0; i < work->children.count; i++) {
+		const struct jobq_process *child = &work->children.item[i];
+
+		if (!is_left(work, child) || jobq_process_reap(child))
+			continue;
+		if (!listed)
+			jobq_processes_all(work->spawner, &work->all);
+		listed = left = true;
+		jobq_tree_signal(&work->all, child->pid, 0, SIGKILL);
+	}
+	return left;
+}
