@@ -17,7 +17,7 @@ load support/ring
 		'jobq-run -j 4 -- sh -c "echo \$JOBQ_ID >>ran"'
 	ends a '0 0'
 	same '' "$(cat a.0.err a.1.err)"
-	counts 40 'stage = 4 AND attempt = 1 AND epoch = 1'
+	counts 40 'stage = 4 AND attempt = 1 AND rescues = 0'
 	same "$(jobs 40 | jq -r .id | sort)" "$(sort ran)"
 }
 
@@ -153,7 +153,7 @@ load support/ring
 		'jobq-run -j 2 -- true' jobq-report
 	ends a '0 0 0'
 	same '' "$(cat a.?.err)"
-	counts 12 'stage = 4 AND epoch = 1'
+	counts 12 'stage = 4 AND attempt = 1 AND rescues = 0'
 	same 24 "$(sql 'SELECT count(*) FROM event')"
 }
 
@@ -229,11 +229,11 @@ load support/ring
 
 @test "ring: a job that says nothing keeps its place while it runs" {
 	push_jobs 2
-	circle a 'jobq-claim --ring 1 --ahead 0 --lease 1 --until-empty' \
-		'jobq-run -- sleep 2.5'
+	circle a 'jobq-claim --ring 2 --ahead 0 --lease 1 --until-empty' \
+		'jobq-run -j 2 -- sleep 2.2'
 	ends a '0 0'
 	same '' "$(cat a.0.err)"
-	counts 2 'stage = 4 AND epoch = 1'
+	counts 2 'stage = 4 AND attempt = 1 AND rescues = 0'
 }
 
 # --- stop --------------------------------------------------------------------
@@ -267,14 +267,14 @@ load support/ring
 }
 
 @test "ring: cancelling what waits, is over or is not there" {
-	jq -nc '{id: "done"}, {id: "later", run_at: "2099-01-01T00:00:00Z"}' |
+	jq -nc '{id: "over"}, {id: "later", run_at: "2099-01-01T00:00:00Z"}' |
 		jobq-push >pushed
 	circle a 'jobq-claim --ring 1 --until-empty' 'jobq-run -- true'
 	ends a '0 0'
-	run_apart jobq-cancel < <(printf '%s\n' later done nosuch)
+	run_apart jobq-cancel < <(printf '%s\n' later over nosuch)
 	same 1 "$status"
-	same '5 4' "$(state later) $(state done)"
-	has "$stdout$stderr" later done nosuch
+	same '5 4' "$(state later) $(state over)"
+	has "$stdout$stderr" later over nosuch
 }
 
 @test "ring: a job that went to another is stopped, and its ending is stale" {
@@ -317,7 +317,7 @@ load support/ring
 	circle a 'jobq-claim --ring 1 --until-empty' 'jobq-run -- true' \
 		"bash -c 'cat others; exec cat'"
 	ends a '0 0 0'
-	counts 5 'stage = 4 AND epoch = 1'
+	counts 5 'stage = 4 AND attempt = 1 AND rescues = 0'
 }
 
 @test "ring: a command that is gone is backed off from, no attempt burned" {
@@ -339,15 +339,15 @@ load support/ring
 
 @test "ring: the store may be away for a while" {
 	push_jobs 8
-	circle a 'jobq-claim --ring 2 --lease 9 --until-empty' \
+	circle a 'jobq-claim --ring 2 --lease 6 --until-empty' \
 		'jobq-run -j 2 -- sh -c "echo \$JOBQ_ID >>ran; sleep 0.2"'
 	wait_until 20 has_lines 2 ran
 	lock_store
 	wait_until 20 said a 0 'trying again'
-	later 2.5
+	later 1.5
 	unlock_store
 	ends a '0 0'
-	counts 8 'stage = 4 AND epoch = 1'
+	counts 8 'stage = 4 AND attempt = 1 AND rescues = 0'
 	same 8 "$(sort ran | uniq | wc -l)"
 	same 8 "$(wc -l <ran)"
 }
@@ -364,17 +364,27 @@ load support/ring
 
 @test "ring: large jobs, much output and a stage that stops do not block it" {
 	push_jobs 24 "$(jq -nc '{input: ("x" * 102400)}')"
+	cat >handler <<-'END'
+		#!/bin/sh
+		cat >input.$JOBQ_ID
+		[ "$(wc -c <input.$JOBQ_ID)" -ge 102400 ] || exit 65
+		until [ -e go ]; do sleep 0.05; done
+		head -c 200000 /dev/zero | tr '\0' y >&2
+		head -c 200000 /dev/zero | tr '\0' '\n'
+	END
+	chmod +x handler
 	circle a 'jobq-claim --ring 4 --until-empty' 'jq -c --unbuffered .' \
-		'jobq-run -j 4 -- sh -c "cat >&2; head -c 200000 /dev/zero | tr \\\\0 y;
-			head -c 200000 /dev/zero | tr \\\\0 \\\\n"' \
-		'jq -c --unbuffered .'
-	once 1 'stage = 3'
+		'jobq-run -j 4 -- ./handler' 'jq -c --unbuffered .'
+	once 4 'started_ms IS NOT NULL'
 	tell STOP a 3
+	touch go
 	later 1.5
 	tell CONT a 3
+	# It has gone on.
+	wait_until 60 more_than 4 'epoch = 1'
 	tell STOP a 1
-	later 1.5
+	later 1
 	tell CONT a 1
 	ends a '0 0 0 0'
-	counts 24 'stage = 4 AND epoch = 1'
+	counts 24 'stage = 4 AND attempt = 1 AND rescues = 0'
 }
