@@ -4,6 +4,7 @@
 #   make deps        install what building and testing need (Debian, Ubuntu)
 #   make check       all tests; T=claim one file, T=claim.bats/WORD some cases
 #   make check-full  the long tests
+#   make chaos       kills and pauses, long; SEED=N repeats a run
 #   make lint bench coverage fuzz completions demo install uninstall clean
 #
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
@@ -199,6 +200,7 @@ endif
 export JOBQ_BUILD := $(abspath $(B))
 check: all; @tests/run $(if $(T),'$(T)')
 check-full: all; @tests/run --full $(if $(T),'$(T)')
+chaos: all; @tests/chaos/run $(SEED)
 bench: all; @tests/bench/run
 demo: all; @share/demo/run
 lint: ; @.ci/lint
@@ -238,7 +240,7 @@ clean:
 
 deps: ; @:
 FORCE: ;
-.PHONY: all deps check check-full lint bench install uninstall clean demo \
-	coverage fuzz completions FORCE
+.PHONY: all deps check check-full chaos lint bench install uninstall clean \
+	demo coverage fuzz completions FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
