@@ -173,9 +173,10 @@ $(B)/share:
 
 # STATIC=1: each driver's jobq_driver gets the scheme's name, and a table of
 # them all is what store_load.c finds in place of the weak symbol.
+# Unit tests get none: what they put in the library's place, a driver needs.
 ifdef STATIC
 static_libs = $(foreach s,$(schemes),$(link_$(s)))
-$(bins) $(test_bins): $(schemes:%=$(B)/static_%.o) $(B)/builtin.o
+$(bins) $(tools:%=$(B)/support/%): $(schemes:%=$(B)/static_%.o) $(B)/builtin.o
 
 $(B)/static_%.o: $$(call driver_objects,$$*)
 	$(Q)$(LD) -r -o $@.all $^

@@ -15,8 +15,8 @@ static const char *format;
 static bool json, table;
 
 static const struct jobq_opt options[] = {
-	{ "format", 0, JOBQ_OPT_CHOICE, &format, "FORMAT", "table or lines",
-	    0, 0, "table lines" },
+	{ "format", 0, JOBQ_OPT_CHOICE, &format, "FORMAT", "table or lines", 0,
+	    0, "table lines" },
 	{ "json", 0, JOBQ_OPT_FLAG, &json, NULL, "the same as --format lines",
 	    0, 0, NULL },
 	{ "table", 0, JOBQ_OPT_FLAG, &table, NULL, "the same as --format table",

@@ -24,8 +24,11 @@
 /* After a hint at least this long since the look before: hints may storm. */
 #define LEAST_MS 20
 
-/* How often the states of all are asked for: no event tells of a pruning. */
-#define CHECK_MS 10000
+/*
+ * After so many intervals the states of all are asked for: no event tells
+ * that a job was deleted.
+ */
+#define CHECK_INTERVALS 10
 
 struct followed {
 	const char *id;
@@ -158,7 +161,8 @@ check_states(struct follow *follow, struct jobq_err *err)
 	if (now >= follow->check_at_ms) {
 		for (size_t i = 0; i < follow->count; i++)
 			follow->job[i].ask = !follow->job[i].ended;
-		follow->check_at_ms = now + CHECK_MS;
+		follow->check_at_ms =
+		    now + CHECK_INTERVALS * follow->options->interval_ms;
 	}
 	for (size_t at = 0; at < follow->count && status == JOBQ_OK;)
 		status = ask_states(follow, &at, err);

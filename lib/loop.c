@@ -57,7 +57,7 @@ jobq_loop_new(void)
 
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0)
-		JOBQ_BUG("unable to create an epoll descriptor");
+		jobq_mem_exhausted("an epoll descriptor");
 	loop->signals.fd = -1;
 	return loop;
 }
@@ -249,7 +249,7 @@ jobq_loop_signals(struct jobq_loop *loop, const int *signals,
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
-		JOBQ_BUG("unable to create a signal descriptor");
+		jobq_mem_exhausted("a signal descriptor");
 	loop->signal_fn = fn;
 	loop->signal_context = context;
 	jobq_watch_add(

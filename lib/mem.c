@@ -14,6 +14,21 @@
  * above can do better. _exit() leaves stdio's buffers alone, so that no half
  * line reaches stdout; leases run out by themselves.
  */
+_Noreturn void
+jobq_mem_exhausted(const char *what)
+{
+	int error = errno;
+	char text[256];
+	int len = snprintf(text, sizeof(text), "%s: unable to make %s: %s\n",
+	    program_invocation_short_name, what, strerror(error));
+
+	if (len > (int)sizeof(text) - 1)
+		len = (int)sizeof(text) - 1;
+	if (len < 0 || write(STDERR_FILENO, text, (size_t)len) < 0)
+		_exit(75);
+	_exit(75);
+}
+
 static _Noreturn void
 out_of_memory(size_t count, size_t size_bytes)
 {

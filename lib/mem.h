@@ -27,6 +27,9 @@ char *jobq_xstrndup(const char *text, size_t len);
  */
 void *jobq_grow(void *array, size_t count, size_t *cap, size_t size_bytes);
 
+/* The same end for what else the kernel has no more of; errno says why. */
+_Noreturn void jobq_mem_exhausted(const char *what);
+
 /* A broken invariant of ours, never bad input: says where, and aborts. */
 #define JOBQ_BUG(text) jobq_bug(__FILE__, __LINE__, (text))
 _Noreturn void jobq_bug(const char *file, int line, const char *text);

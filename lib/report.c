@@ -17,6 +17,12 @@
 #define DEADLINE_MS 30000
 #define WRITE_BYTES ((size_t)64 << 10) /* unwritten, until they are */
 
+/*
+ * So much may stay unwritten when the reader is slow, or has stopped (a pager,
+ * say): leases must be renewed meanwhile.
+ */
+#define UNWRITTEN_BYTES JOBQ_PAGE_BYTES
+
 /* What is asked of the store until it answers. */
 typedef enum jobq_status ask_fn(struct jobq_report *, struct jobq_err *);
 
@@ -72,7 +78,7 @@ insist(struct jobq_report *report, ask_fn *ask, struct jobq_err *err)
 		do {
 			left = wait - jobq_mono_ms();
 			status = jobq_signals_wait(
-			    &report->signals, -1, left > 0 ? left : 0);
+			    &report->signals, -1, -1, left > 0 ? left : 0);
 		} while (status == JOBQ_AGAIN);
 		if (status == JOBQ_STALE)
 			return stopped(report, err);
@@ -157,13 +163,13 @@ print_line(struct jobq_report *report, const char *line, size_t len)
 }
 
 static enum jobq_status
-flush(struct jobq_report *report, struct jobq_err *err)
+flush(struct jobq_report *report, size_t most, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
 
 	if (!report->out_closed)
-		status =
-		    jobq_signals_flush(&report->signals, &report->out, err);
+		status = jobq_signals_flush(
+		    &report->signals, &report->out, most, err);
 	if (status != JOBQ_IO)
 		return status;
 	/* A reader that is gone wants no more; a full disk has lost lines. */
@@ -208,7 +214,7 @@ jobq_report_send(struct jobq_report *report, struct jobq_err *err)
 	if (report->batch.count > 0 && status == JOBQ_OK)
 		status = insist(report, settle, err);
 	jobq_batch_clear(&report->batch);
-	return status == JOBQ_OK ? flush(report, err) : status;
+	return status == JOBQ_OK ? flush(report, UNWRITTEN_BYTES, err) : status;
 }
 
 enum jobq_status
@@ -216,6 +222,8 @@ jobq_report_finish(struct jobq_report *report, struct jobq_err *err)
 {
 	enum jobq_status status = jobq_report_send(report, err);
 
+	if (status == JOBQ_OK)
+		status = flush(report, 0, err);
 	return status == JOBQ_OK && report->settles ? open_store(report, err)
 						    : status;
 }
@@ -274,9 +282,11 @@ jobq_report_line(struct jobq_report *report, struct jobq_span line,
 enum jobq_status
 jobq_report_wait(struct jobq_report *report, int fd, struct jobq_err *err)
 {
+	bool unwritten = jobq_writer_pending(&report->out) > 0;
 	enum jobq_status status;
 
-	status = jobq_signals_wait(&report->signals, fd, fd < 0 ? 0 : -1);
+	status = jobq_signals_wait(&report->signals, fd,
+	    unwritten && fd >= 0 ? report->out.fd : -1, fd < 0 ? 0 : -1);
 	if (status != JOBQ_STALE)
 		return JOBQ_OK;
 	status = jobq_report_send(report, err);

@@ -53,16 +53,20 @@ void jobq_report_close(struct jobq_report *report);
 enum jobq_status jobq_report_line(struct jobq_report *report,
     struct jobq_span line, unsigned long number, struct jobq_err *err);
 
-/* Settles what is gathered and writes what there is to write. */
+/*
+ * Settles what is gathered and writes what there is to write, but for a few
+ * MiB that a slow reader does not take.
+ */
 enum jobq_status jobq_report_send(
     struct jobq_report *report, struct jobq_err *err);
 
-/* The same at the end of the input; also fails when there is no store. */
+/* At the end of the input: writes all; also fails when there is no store. */
 enum jobq_status jobq_report_finish(
     struct jobq_report *report, struct jobq_err *err);
 
 /*
- * Waits until fd is readable; -1 only looks for signals. When the second one
+ * Waits until fd is readable, or what is unwritten can be written; -1 only
+ * looks for signals. When the second one
  * has come, what is gathered is sent before JOBQ_AGAIN is returned.
  */
 enum jobq_status jobq_report_wait(

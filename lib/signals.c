@@ -79,13 +79,14 @@ take_signals(struct jobq_signals *signals)
 	}
 }
 
-/* As jobq_signals_wait(), for any event of poll(). */
-static enum jobq_status
-wait_for(struct jobq_signals *signals, int fd, short what, int64_t wait_ms)
+enum jobq_status
+jobq_signals_wait(
+    struct jobq_signals *signals, int in, int out, int64_t wait_ms)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{ .fd = signals->fd, .events = POLLIN },
-		{ .fd = fd, .events = what },
+		{ .fd = in, .events = POLLIN },
+		{ .fd = out, .events = POLLOUT },
 	};
 	int64_t end = jobq_mono_ms() + wait_ms;
 	int before = signals->count;
@@ -95,13 +96,13 @@ wait_for(struct jobq_signals *signals, int fd, short what, int64_t wait_ms)
 
 		if (wait_ms >= 0 && left <= 0)
 			left = 0;
-		poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+		poll(fds, 3, left > INT32_MAX ? INT32_MAX : (int)left);
 		take_signals(signals);
 		if (signals->count > 1)
 			return JOBQ_STALE;
 		if (signals->count > before)
 			return JOBQ_AGAIN;
-		if (fds[1].revents != 0)
+		if (fds[1].revents != 0 || fds[2].revents != 0)
 			return JOBQ_OK;
 		if (wait_ms >= 0 && jobq_mono_ms() >= end)
 			return JOBQ_EMPTY;
@@ -109,19 +110,16 @@ wait_for(struct jobq_signals *signals, int fd, short what, int64_t wait_ms)
 }
 
 enum jobq_status
-jobq_signals_wait(struct jobq_signals *signals, int fd, int64_t wait_ms)
-{
-	return wait_for(signals, fd, POLLIN, wait_ms);
-}
-
-enum jobq_status
 jobq_signals_flush(struct jobq_signals *signals, struct jobq_writer *writer,
-    struct jobq_err *err)
+    size_t most, struct jobq_err *err)
 {
 	while (jobq_writer_pending(writer) > 0) {
+		int64_t wait_ms = jobq_writer_pending(writer) > most ? -1 : 0;
 		enum jobq_status status =
-		    wait_for(signals, writer->fd, POLLOUT, -1);
+		    jobq_signals_wait(signals, -1, writer->fd, wait_ms);
 
+		if (status == JOBQ_EMPTY)
+			return JOBQ_OK;
 		if (status == JOBQ_STALE)
 			return jobq_fail(err, JOBQ_AGAIN,
 			    "stopped before its reader had taken everything");

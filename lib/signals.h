@@ -31,12 +31,12 @@ enum jobq_status jobq_signals_open(
 void jobq_signals_close(struct jobq_signals *signals);
 
 /*
- * Waits until fd (-1: none) is readable or closed: JOBQ_OK; wait_ms (-1: no
- * limit) is over: JOBQ_EMPTY; a first signal came: JOBQ_AGAIN; a second one
- * has come, now or before: JOBQ_STALE.
+ * Waits until in is readable, or out writable, or one of them closed (-1:
+ * none): JOBQ_OK; wait_ms (-1: no limit) is over: JOBQ_EMPTY; a first signal
+ * came: JOBQ_AGAIN; a second one has come, now or before: JOBQ_STALE.
  */
 enum jobq_status jobq_signals_wait(
-    struct jobq_signals *signals, int fd, int64_t wait_ms);
+    struct jobq_signals *signals, int in, int out, int64_t wait_ms);
 
 /*
  * For a command that INT and TERM may simply end: a descriptor that becomes
@@ -47,11 +47,12 @@ int jobq_signals_listen(void);
 bool jobq_signals_heard(int fd);
 
 /*
- * Writes all that a writer holds, a page at a time so that a reader which
- * takes nothing cannot keep signals away: JOBQ_AGAIN once two have come,
- * JOBQ_IO as jobq_writer_flush().
+ * Writes what a writer holds, a page at a time so that a reader which takes
+ * nothing cannot keep signals away; up to `most` bytes may stay when they
+ * would have to be waited for. JOBQ_AGAIN once two signals have come, JOBQ_IO
+ * as jobq_writer_flush().
  */
 enum jobq_status jobq_signals_flush(struct jobq_signals *signals,
-    struct jobq_writer *writer, struct jobq_err *err);
+    struct jobq_writer *writer, size_t most, struct jobq_err *err);
 
 #endif

@@ -198,3 +198,15 @@ commands() {
 		same "$(LC_ALL=C "$command" --help)" "$stdout"
 	done
 }
+
+@test "command: with no descriptors left one exits 75 or 2, and never aborts" {
+	local n code
+	echo '{"id":"a"}' | jobq-push >/dev/null
+	for n in $(seq 3 16); do
+		code=0
+		timeout 30 prlimit --nofile="$n:$n" jobq-claim -n 1 \
+			>/dev/null 2>&1 || code=$?
+		# 127: the command itself could not be loaded
+		[[ $code == @(0|1|2|75|127) ]] || same 75 "$code"
+	done
+}

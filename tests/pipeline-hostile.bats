@@ -67,3 +67,42 @@ texts() {
 	send TERM claim
 	exits 0 claim
 }
+
+@test "pipeline: leases are renewed while the reader of report takes nothing" {
+	push_jobs 1 '{"meta":{}}'
+	take -n 1 --lease 1
+	mkfifo report.in lines
+	spawn bash -c 'exec 4<lines; exec sleep 60'
+	background report bash -c 'exec jobq-report >lines'
+	exec 6>report.in
+	# More than the pipe holds, so that its last line waits to be written.
+	events '{"event":"started"}' <claimed >&6
+	printf '{"text":"%s"}\n' "$(texts 150000)" >&6
+	jq -c '{event: "alive", worker: .lease.worker, n: 1,
+		jobs: [[.id, .lease.epoch]]}' claimed >alive
+	for _ in 1 2 3 4 5 6; do
+		later 0.4
+		cat alive >&6
+	done
+	wait_until 5 counts 1 'renewed_ms > started_ms + 2000'
+	events "$completed" <claimed >&6
+	wait_until 5 state_is j1 4
+	exec 6>&-
+}
+
+@test "pipeline: report writes all at the end, however slow its reader" {
+	push_jobs 1
+	take
+	{
+		printf '{"text":"%s"}\n' "$(texts 300000)"
+		events "$completed" <claimed
+	} >in
+	mkfifo lines
+	background report bash -c 'exec jobq-report <in >lines'
+	exec 6<lines
+	wait_until 20 state_is j1 4
+	later 0.3
+	same 2 "$(wc -l <&6)"
+	exec 6<&-
+	exits 0 report
+}

@@ -492,6 +492,8 @@ settled() {
 	jobq-push </dev/null
 	background r jobq-report
 	exec 5>r.in
+	echo '{"event":"gap"}' >&5
+	wait_until 20 has_lines 1 r.out
 	send TERM r
 	wait_until 20 grep -q stopping r.err
 	send INT r
@@ -523,6 +525,7 @@ settled() {
 	mkfifo r.out
 	background r jobq-report
 	exec 6<r.out
+	read -ru6 line
 	send USR1 r
 	wait_until 20 grep -q 'bytes to write; waits for its reader' r.err
 	send TERM r
@@ -548,6 +551,8 @@ settled() {
 	jobq-push </dev/null
 	background r jobq-report
 	exec 5>r.in
+	echo '{"event":"gap"}' >&5
+	wait_until 20 has_lines 1 r.out
 	send USR1 r
 	wait_until 20 grep -q '0 events to settle.* waits for events' r.err
 	exec 5>&-

@@ -259,6 +259,39 @@ completed a" "$(kinds <live)"
 	ended live 1
 }
 
+@test "watch: a job that is deleted before it has ended ends it" {
+	push a
+	watching live --interval 0.05 a
+	wait_until 20 listening
+	sqlite3 q.db "PRAGMA busy_timeout = 5000; DELETE FROM job" >/dev/null
+	ended live 1
+	same "jobq-watch: job a is not in the store" "$(<live.err)"
+}
+
+@test "watch: a run that is given back is the end of a job called off" {
+	push a
+	claim a
+	jobq-cancel a >/dev/null 2>&1
+	watching live --interval 1h a
+	wait_until 20 listening
+	settle '{"event":"released","reason":"shutdown"}'
+	ended live 1
+	json '.event == "released" and .state == "cancelled"' <live
+}
+
+@test "watch: a gap is told once, however many pages follow it" {
+	push a
+	claim a
+	settle "$(jq -nc '{event: "started"}, (range(700) | {event: "output",
+		stream: "stdout", text: "\(.)"})')"
+	push b
+	complete b
+	jobq-admin prune --older-than 0 >/dev/null 2>&1
+	jobq-watch --no-follow | json -s 'map(.event) |
+		.[0] == "gap" and (map(select(. == "gap")) | length) == 1
+		and length == 702'
+}
+
 @test "watch: what was deleted before it was seen is told as one gap" {
 	push a
 	complete a
