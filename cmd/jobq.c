@@ -22,6 +22,7 @@ static const struct jobq_opt commands[] = {
 	{ .name = "claim", .help = "take jobs from the store" },
 	{ .name = "run",
 	    .help = "run a command for each job and print what happens" },
+	{ .name = "work", .help = "keep claiming and running jobs" },
 	{ .name = "report", .help = "settle what jobq-run says in the store" },
 	{ .name = "list",
 	    .help = "show jobs, one job whole, or how many there are" },

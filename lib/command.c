@@ -273,6 +273,35 @@ open_log(const struct jobq_command *command, struct jobq_err *err)
 	return status ? status : jobq_log_open(&log, err);
 }
 
+static void export(const char *name, const char *value)
+{
+	if (value != NULL)
+		setenv(name, value, 1);
+}
+
+void
+jobq_command_export_log(void)
+{
+	static const char *const names[] = { "DEBUG", "INFO", "WARNING",
+		"ERROR", "CRITICAL" };
+	int level =
+	    given.level ? jobq_level_by_name(given.level) : JOBQ_WARNING;
+	char text[32];
+
+	if (given.quiet)
+		level = JOBQ_ERROR;
+	level -= given.verbose;
+	export("JOBQ_LOG_LEVEL", names[level > 0 ? level : 0]);
+	export("JOBQ_LOG_FORMAT", given.format);
+	export("JOBQ_LOG_FILE", given.file);
+	export("JOBQ_COLOR", given.color);
+	snprintf(
+	    text, sizeof(text), "%llu", (unsigned long long)given.rotate_bytes);
+	export("JOBQ_LOG_ROTATE", text);
+	snprintf(text, sizeof(text), "%lld", (long long)given.keep);
+	export("JOBQ_LOG_KEEP", text);
+}
+
 static bool
 has_secret(const char *url)
 {

@@ -48,6 +48,12 @@ struct jobq_command {
 void jobq_command_start(struct jobq_command *command, int argc, char **argv);
 
 /*
+ * Sets the variables that hand the options of the log on to the commands that
+ * this one starts.
+ */
+void jobq_command_export_log(void);
+
+/*
  * Reports a bad line of input as "NAME: FILE:NUMBER: reason" and remembers
  * it, so that the command exits 2 in the end. Returns JOBQ_INVALID with
  * --strict, where the caller stops at once, else JOBQ_OK.

@@ -42,7 +42,8 @@ struct jobq_work_options {
  * cannot be kept. JOBQ_OK; JOBQ_EMPTY when some job's state became failed;
  * JOBQ_CONFIG when a stage refused what it was given, and has said so itself
  * (err is empty); JOBQ_AGAIN after five deaths within a minute, or when a
- * stop left jobs to their leases.
+ * stop left jobs to their leases; JOBQ_IO when stdout could not be written
+ * (err is empty when only its reader is gone).
  */
 enum jobq_status jobq_work(
     const struct jobq_work_options *options, struct jobq_err *err);

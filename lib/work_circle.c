@@ -76,11 +76,12 @@ jobq_circle_close(struct jobq_work *work)
 }
 
 static void
-close_fds(int *fds, size_t count)
+close_pipes(int (*pipes)[2], size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+		for (int side = 0; side < 2; side++)
+			if (pipes[i][side] >= 0)
+				close(pipes[i][side]);
 }
 
 static enum jobq_status
@@ -141,7 +142,7 @@ jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
 	return JOBQ_CONFIG;
 }
 
-/* Makes the pipes: to the runner, from it, and with a copier on to claim. */
+/* To the runner, from it, and behind a copier on to claim. */
 static enum jobq_status
 make_pipes(int (*pipes)[2], size_t count, struct jobq_err *err)
 {
@@ -176,7 +177,7 @@ jobq_circle_start(struct jobq_work *work, const struct jobq_work_end *end,
 		pipes[1][0] = pipes[2][1] = -1;
 	}
 	/* A runner without claim sees the end of its input and ends. */
-	close_fds(pipes[0], 6);
+	close_pipes(pipes, last + 1);
 	jobq_words_release(&claim);
 	jobq_words_release(&run);
 	return status;

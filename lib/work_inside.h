@@ -60,6 +60,8 @@ struct jobq_work {
 	int forced; /* steps of an end at once that were taken */
 	bool any_failed;
 	bool reader_gone;      /* of --events */
+	bool done;	       /* only what is printed is still to go out */
+	bool leave;	       /* not even that */
 	int circles;	       /* built so far */
 	int64_t begun_ms;      /* of this circle */
 	int64_t since_ms;      /* of all */
@@ -69,7 +71,21 @@ struct jobq_work {
 	struct jobq_backoff backoff;
 };
 
-/* Paths and environments of the stages. */
+/* work.c: sees who is gone, and does what follows from that. */
+void jobq_work_look(struct jobq_work *work);
+
+/* Tells the health child and the supervisor how it stands. */
+void jobq_work_publish(struct jobq_work *work);
+
+/* The end after a stop; clean: no job was left to its lease. */
+void jobq_work_stopped(struct jobq_work *work, bool clean);
+
+/* work_stop.c: timers, signals, and stdout that cannot be written. */
+void jobq_work_stop_timers(struct jobq_work *work);
+void jobq_work_signals(struct jobq_work *work);
+void jobq_work_reader_gone(void *work, int error);
+
+/* work_circle.c: paths and environments of the stages. */
 enum jobq_status jobq_circle_open(struct jobq_work *work, struct jobq_err *err);
 void jobq_circle_close(struct jobq_work *work);
 
