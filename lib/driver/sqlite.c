@@ -102,21 +102,23 @@ prepare(struct jobq_sqlite *store, const struct jobq_sqlite_text *text,
 	return status;
 }
 
-/* The line "-- only MEMBER VALUE" at the top of a statement. */
+/* The line "-- only MEMBER" or "-- only MEMBER VALUE" at its top. */
 static void
 read_condition(struct jobq_sqlite_statement *statement)
 {
 	static const char only[] = "-- only ";
 	const char *member = statement->sql + strlen(only);
-	size_t len = strcspn(member, " \n");
-	size_t rest;
+	const char *value;
+	size_t len;
 
-	if (strncmp(statement->sql, only, strlen(only)) != 0 ||
-	    member[len] != ' ')
+	if (strncmp(statement->sql, only, strlen(only)) != 0)
 		return;
-	rest = strcspn(member + len + 1, "\n");
+	len = strcspn(member, " \n");
 	statement->member = jobq_xstrndup(member, len);
-	statement->value = jobq_xstrndup(member + len + 1, rest);
+	if (member[len] == ' ') {
+		value = member + len + 1;
+		statement->value = jobq_xstrndup(value, strcspn(value, "\n"));
+	}
 }
 
 /* Divides a file at its lines of "---". */
@@ -211,6 +213,8 @@ is_wanted(const struct jobq_sqlite_statement *statement,
 	if (statement->member == NULL)
 		return true;
 	value = jobq_object_get(members, statement->member);
+	if (statement->value == NULL)
+		return value != NULL;
 	return value != NULL && value->len == strlen(statement->value) + 2 &&
 	       memcmp(value->at + 1, statement->value, value->len - 2) == 0;
 }

@@ -20,7 +20,7 @@ struct jobq_sqlite_text {
 	struct jobq_sqlite_statement {
 		sqlite3_stmt *prepared; /* NULL: not needed so far */
 		char *sql;		/* what it is prepared from */
-		/* "-- only MEMBER VALUE" at its top, or NULL */
+		/* "-- only MEMBER [VALUE]" at its top, or NULL */
 		char *member, *value;
 	} * statement;
 	size_t count;

@@ -33,12 +33,14 @@ WHERE name IN (SELECT name FROM queues)
 ---
 DELETE FROM take
 ---
+-- only ids
 INSERT INTO take
 SELECT j.seq FROM json_each(?1, '$.ids') i CROSS JOIN job j ON j.id = i.value
 WHERE j.stage = 2 AND j.queue IN (SELECT name FROM queues)
 	AND (j.expires_ms IS NULL OR j.expires_ms > (SELECT now FROM req))
 GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
 ---
+-- only flow
 -- Of the jobs that were rescued twice a worker has one at a time: a job that
 -- kills its runner would take the same companions with it each time, until
 -- they failed with it.
@@ -141,6 +143,7 @@ FROM req r WHERE job.seq IN (SELECT job FROM take)
 ---
 -- include settle-answer.sql
 ---
+-- only held
 SELECT '{"event":"stop","id":"' || (h.value ->> 0) || '","epoch":'
 	|| (h.value ->> 1) || ',"reason":"'
 	|| CASE WHEN j.seq IS NULL THEN 'lost' ELSE 'cancel' END || '"}'
