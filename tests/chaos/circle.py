@@ -83,7 +83,7 @@ class Run:
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("JOBQ_LOG", "NOTIFY_"))}
         self.env.update(JOBQ_URL="sqlite:" + self.path("q.db"),
-                        XDG_STATE_HOME=self.folder,
+                        XDG_STATE_HOME=self.folder, TMPDIR=self.folder,
                         PATH=BIN + ":" + os.environ["PATH"])
         self.said = open(self.path("said"), "wb")
 
