@@ -58,7 +58,7 @@ works() {
 }
 
 @test "unix: jobq-report may be a shell script" {
-	export JOBQ_URL=exec:$BATS_TEST_TMPDIR/jobs?adapter=dir
+	export JOBQ_URL="exec:$BATS_TEST_TMPDIR/jobs?adapter=dir"
 	export JOBQ_STORE_PATH=$BATS_TEST_TMPDIR/jobs
 	make_jobs
 	circle a 'jobq-claim --ring 3 --ahead 0 --until-empty --lease 6' \

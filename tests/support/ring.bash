@@ -46,6 +46,11 @@ once() {
 	return 1
 }
 
+# more_than NUMBER WHERE: whether more jobs are so, for wait_until.
+more_than() {
+	(($(sql "SELECT count(*) FROM job WHERE $2") > $1))
+}
+
 # said NAME I WORD: a stage has said this on stderr.
 said() {
 	grep -q -- "$3" "$1.$2.err"
