@@ -153,7 +153,8 @@ set_up(
 	sqlite3_progress_handler(store->db, 20000, check_deadline, store);
 	status = jobq_sqlite_execute(store, "open",
 	    "PRAGMA synchronous = FULL;"
-	    "PRAGMA temp_store = MEMORY;PRAGMA cache_size = -1024;PRAGMA foreign_keys = OFF;"
+	    "PRAGMA temp_store = MEMORY;PRAGMA cache_size = -1024;PRAGMA "
+	    "foreign_keys = OFF;"
 	    "PRAGMA trusted_schema = OFF",
 	    err);
 	if (status == JOBQ_OK)
