@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016 # a $ in single quotes is one of jq's
+# shellcheck disable=SC2016,SC2210 # $ of jq in single quotes; files named by number
 #
 # What the embedded store does about its file: who may read it, and what is
 # said when it is missing, busy, damaged, foreign, newer, or the disk is full.
