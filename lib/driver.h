@@ -35,8 +35,8 @@ struct jobq_driver {
 	enum jobq_status (*call)(void *handle, const char *verb,
 	    const char *request, size_t request_len, int64_t deadline,
 	    jobq_line_fn *line, void *context, struct jobq_err *err);
-	int (*fd)(void *handle);      /* may be NULL: -1 */
-	void (*heard)(void *handle);  /* may be NULL */
+	int (*fd)(void *handle);     /* may be NULL: -1 */
+	void (*heard)(void *handle); /* may be NULL */
 	void (*close)(void *handle);
 };
 

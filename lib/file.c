@@ -20,8 +20,10 @@ jobq_file_read(const char *path, size_t max_bytes, struct jobq_buf *out,
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return JOBQ_EMPTY;
 	if (fd < 0)
-		return jobq_fail(err, JOBQ_CONFIG, "unable to read '%s': %s",
-		    path, strerror(errno));
+		return jobq_fail(err,
+		    errno == EMFILE || errno == ENFILE ? JOBQ_AGAIN
+						       : JOBQ_CONFIG,
+		    "unable to read '%s': %s", path, strerror(errno));
 	do {
 		jobq_buf_reserve(out, 4096);
 		got = read(fd, out->data + out->len, 4096);

@@ -11,7 +11,8 @@
 
 /*
  * Adds the file's bytes to out. JOBQ_EMPTY when there is no such file,
- * JOBQ_CONFIG when it is longer than max_bytes or cannot be read.
+ * JOBQ_CONFIG when it is longer than max_bytes or cannot be read, JOBQ_AGAIN
+ * when this process may open no more.
  */
 enum jobq_status jobq_file_read(const char *path, size_t max_bytes,
     struct jobq_buf *out, struct jobq_err *err);

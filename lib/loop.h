@@ -44,13 +44,13 @@ void jobq_loop_free(struct jobq_loop *loop);
  */
 void jobq_watch_add(struct jobq_loop *loop, struct jobq_watch *watch, int fd,
     unsigned want, void (*ready)(void *, unsigned), void *context);
-void jobq_watch_want(struct jobq_loop *loop, struct jobq_watch *watch,
-    unsigned want);
+void jobq_watch_want(
+    struct jobq_loop *loop, struct jobq_watch *watch, unsigned want);
 void jobq_watch_remove(struct jobq_loop *loop, struct jobq_watch *watch);
 
 /* Sets or moves a timer; due and context are taken from its members. */
-void jobq_timer_set(struct jobq_loop *loop, struct jobq_timer *timer,
-    int64_t at_ms);
+void jobq_timer_set(
+    struct jobq_loop *loop, struct jobq_timer *timer, int64_t at_ms);
 void jobq_timer_stop(struct jobq_loop *loop, struct jobq_timer *timer);
 
 /*

@@ -13,7 +13,7 @@
 /* Add the folder of drivers, of shared data, of commands. */
 enum jobq_status jobq_place_drivers(struct jobq_buf *out, struct jobq_err *err);
 enum jobq_status jobq_place_share(struct jobq_buf *out, struct jobq_err *err);
-enum jobq_status jobq_place_commands(struct jobq_buf *out,
-    struct jobq_err *err);
+enum jobq_status jobq_place_commands(
+    struct jobq_buf *out, struct jobq_err *err);
 
 #endif

@@ -163,13 +163,20 @@ announce(struct jobq_task *task)
 	jobq_out_flush(run); /* posts JOBQ_WRITTEN when all is out */
 }
 
-/* The worker cannot start anything: it waits, and after a while gives up. */
+/*
+ * The worker cannot start anything: it waits, and after a while gives up.
+ * Those that were announced together and fail together are one try.
+ */
 static void
 fault(struct jobq_task *task, const struct jobq_err *err)
 {
 	struct jobq_run *run = task->run;
 	struct jobq_err last;
 
+	if (run->hold.at_ms != 0) {
+		settle_released(task, "worker-fault");
+		return;
+	}
 	run->faults++;
 	if (run->faults == 1)
 		jobq_run_say(run, JOBQ_ERROR, "worker_fault", task->id,
@@ -180,7 +187,7 @@ fault(struct jobq_task *task, const struct jobq_err *err)
 	if (run->faults < FAULTS_MAX || run->quitting)
 		return;
 	jobq_fail(&last, JOBQ_AGAIN,
-	    "%d jobs in a row could not be started: %s", run->faults,
+	    "%d times in a row no job could be started: %s", run->faults,
 	    err->text);
 	jobq_run_quit(run, JOBQ_AGAIN, &last);
 }

@@ -330,8 +330,11 @@ spawn(struct jobq_task *task, struct ends *ends, const char *tmpdir,
 		    "longer than the kernel takes (128 KiB each)",
 		    spec.path);
 	if (in_exec)
-		return jobq_fail(err, JOBQ_AGAIN, "unable to execute '%s': %s",
-		    spec.path, strerror(error));
+		return jobq_fail(err, JOBQ_AGAIN,
+		    "unable to execute '%s': %s%s", spec.path, strerror(error),
+		    error == ENOEXEC ? "; a script begins with a line such "
+				       "as #!/bin/sh"
+				     : "");
 	return jobq_fail(
 	    err, JOBQ_AGAIN, "unable to start a process: %s", strerror(error));
 }

@@ -12,6 +12,7 @@
 #include "banned.h"
 
 #define SNOOZE_MS 60000
+#define REASON_MAX ((size_t)4096)
 #define SECONDS_MAX 3.2e9 /* a hundred years */
 
 static const char *const progress_name[JOBQ_PROGRESS_MEMBERS] = { "percent",
@@ -159,7 +160,10 @@ take_line(struct jobq_task *task, const char *line, size_t len)
 	value = jobq_object_get(&members, "cancel");
 	if (value != NULL && value->at[0] == '"') {
 		jobq_buf_clear(&notes->cancel);
-		put_clean(&notes->cancel, *value);
+		if (value->len <= REASON_MAX)
+			put_clean(&notes->cancel, *value);
+		else
+			jobq_buf_puts(&notes->cancel, "\"cancel\"");
 	} else if (value != NULL) {
 		complain(task, "cancel is no string");
 	}

@@ -88,7 +88,8 @@ jobq-cancel: cancelled job c (was pending)" "$stderr"
 
 @test "cancel: takes what jobq-list prints, more than go into a request" {
 	seq 1100 | jobq-lines | jobq-push >/dev/null
-	jobq-list --state pending | jobq-cancel -vv >answers 2>said
+	jobq-list --state pending >listed
+	jobq-cancel -vv <listed >answers 2>said
 	sed -n 's/.*: cancel took .* ms, \([0-9]*\) lines$/\1/p' said >sizes
 	same 1100 "$(awk '{ n += $1 } END { print n }' sizes)"
 	same "" "$(awk '$1 > 500' sizes)"

@@ -264,7 +264,7 @@ j2' --strict
 # --- with --follow -----------------------------------------------------------
 
 @test "claim: --follow takes jobs as they come, TERM ends it with 0" {
-	background c jobq-claim --follow
+	background c jobq-claim --follow --interval 1h
 	wait_until 20 test -s q.db
 	push_jobs 1
 	wait_until 20 has_lines 1 c.out

@@ -106,3 +106,25 @@ texts() {
 	exec 6<&-
 	exits 0 report
 }
+
+# limited NUMBER COMMAND...: with so many descriptors, in $limited what it said.
+limited() {
+	local number=$1 code=0
+	shift
+	# shellcheck disable=SC2016 # for the inner shell
+	limited=$(timeout -s KILL 20 prlimit --nofile="$number" "$@" 2>&1 \
+		</dev/null 3>&- 4>&-) || code=$?
+	lacks "$limited" ' bug at '
+	[[ $code == 0 || $code == 75 ]] || {
+		echo "$number descriptors, $code: $limited"
+		return 1
+	}
+}
+
+@test "pipeline: too few descriptors are no bug and no bad setting" {
+	local number
+	push_jobs 20
+	for number in {5..16}; do
+		limited "$number" jobq-claim -n 1
+	done
+}

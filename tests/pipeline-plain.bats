@@ -233,6 +233,7 @@ crowded() {
 	push_jobs 6
 	pipeline follow sh -c 'echo "$JOBQ_ID" >>starts; exec sleep 60'
 	wait_until 30 has_lines 2 starts
+	wait_until 30 has_lines 2 reported
 	send TERM claim
 	send TERM run
 	send TERM report

@@ -519,13 +519,41 @@ settled() {
 	done
 }
 
+@test "report: a second signal ends it under a flood that nobody reads" {
+	jobq-push </dev/null
+	# A file never keeps its reader waiting.
+	yes '{"event":"completed","id":"a","epoch":1,"worker":"w","n":1}' |
+		head -n 300000 >r.in
+	mkfifo r.out
+	background r jobq-report
+	exec 6<r.out
+	exec 6<&-
+	wait_until 20 grep -q 'all the same' r.err
+	send TERM r
+	wait_until 20 grep -q stopping r.err
+	send TERM r
+	exits 75 r
+}
+
+@test "report: a second signal ends it in the middle of an endless line" {
+	jobq-push </dev/null
+	ln -s /dev/zero r.in
+	background r jobq-report
+	wait_until 20 grep -q stdin:1: r.err
+	send TERM r
+	wait_until 20 grep -q stopping r.err
+	send TERM r
+	exits 75 r
+}
+
 @test "report: a second signal ends it when its reader takes nothing" {
 	jobq-push </dev/null
 	yes '{"event":"gap"}' | head -n 20000 >r.in
 	mkfifo r.out
 	background r jobq-report
 	exec 6<r.out
-	read -ru6 line
+	# There is room for a page or two, not for all.
+	timeout 20 head -c 8192 <&6 >taken
 	send USR1 r
 	wait_until 20 grep -q 'bytes to write; waits for its reader' r.err
 	send TERM r

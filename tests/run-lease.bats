@@ -31,6 +31,16 @@ seen() {
 	[[ $(jq -c "select($2)" out | wc -l) == "$1" ]]
 }
 
+# usr1_until PATTERN: whether a status line is so; asks for one each time.
+usr1_until() {
+	kill -USR1 "$spawned_pid"
+	grep -q "$1" err
+}
+
+no_sleep() {
+	! pgrep -P "$spawned_pid" sleep
+}
+
 last() {
 	tail -n 1 out | json "$1" || {
 		cat out err
@@ -162,6 +172,28 @@ answer_alive() {
 	echo '{"event":"stop","id":"a","epoch":3,"reason":"cancel"}' >&9
 	wait_until 20 seen 2 '.event == "cancelled"'
 	seen 1 '.event == "started"'
+}
+
+@test "run: the ring is heard while nobody reads the output" {
+	mkfifo in out
+	exec 9<>in 8<>out
+	spawn sh -c 'exec jobq-run -j 3 -- sh -c "
+		if [ \$JOBQ_ID = a ]; then exec sleep 1000; fi
+		seq 100000" <in >out 2>err' 9>&- 8>&-
+	{ job a 30 true; job b 30 true; job c 30 true; } >&9
+	wait_until 20 pgrep -P "$spawned_pid" sleep
+	# The pipe is full, two long endings are not written.
+	kill -USR1 "$spawned_pid"
+	wait_until 20 usr1_until '[12] running, 0 waiting.* [0-9]\{6,\} bytes unsent'
+	echo '{"event":"stop","id":"a","epoch":3,"reason":"cancel"}' >&9
+	wait_until 20 no_sleep
+	timeout 60 cat <out >all 3>&- 8>&- 9>&- &
+	exec 9>&- 8>&-
+	kill -TERM "$spawned_pid"
+	wait
+	same "a b c" "$(jq -r 'select(.event != "started" and
+		.event != "alive").id' all | sort -u | xargs)"
+	same cancelled "$(jq -r 'select(.id == "a").event' all | tail -n 1)"
 }
 
 @test "run: in the ring a job that waits for a second is released" {

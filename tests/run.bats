@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016 # scripts of the jobs
+# shellcheck disable=SC2016,SC1083,SC2054,SC1003 # scripts and templates of the jobs
 
 load support/common
 

@@ -293,7 +293,7 @@ example() {
 	jq -nr -L "$TOP/tests/support" 'include "requests";
 		push([{id: "a"}, {id: "b"}])' >requests
 	storecall "$JOBQ_URL" <requests >pushed
-	cp q/jobs.ndjson before
+	cp q/jobs before
 	# Its jq says half of what it has to say, and then no more.
 	mkdir slow
 	printf '#!/bin/sh\n%s "$@" | head -c 90; sleep 60\n' "$(command -v jq)" \
@@ -301,7 +301,7 @@ example() {
 	chmod +x slow/jq
 	PATH=$PWD/slow:$PATH call claim -d 1500
 	same '75 ' "$status $stdout"
-	cmp before q/jobs.ndjson
+	cmp before q/jobs
 	run_apart storecall -w "$JOBQ_URL" claim <<<'{"limit":1,"worker":"w",
 		"lease":9}'
 	same 0 "$status"
@@ -311,14 +311,14 @@ example() {
 @test "dir: a damaged file is told, and nothing is written" {
 	export JOBQ_URL="exec:$PWD/q?adapter=dir"
 	storecall "$JOBQ_URL" init <<<'{}'
-	echo '{"half' >>q/jobs.ndjson
-	cp q/jobs.ndjson before
+	echo '{"half' >>q/jobs
+	cp q/jobs before
 	run_apart storecall "$JOBQ_URL" push <<<'{"jobs":[{"id":"a","queue":"q",
 		"name":"n","priority":0,"max_attempts":1,"line":"{"}]}'
 	same '75 ' "$status $stdout"
 	has "$stderr" 'io: '
 	same 1 "${#stderr_lines[@]}"
-	cmp before q/jobs.ndjson
+	cmp before q/jobs
 }
 
 @test "dir: only its owner can read it, whatever the umask" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016 # a $ in single quotes is one of jq's
+# shellcheck disable=SC2016,SC2210 # $ of jq in single quotes; files named by number
 #
 # What the embedded store does about its file: who may read it, and what is
 # said when it is missing, busy, damaged, foreign, newer, or the disk is full.
@@ -352,6 +352,8 @@ steps() {
 	jobq-admin pause q3 q8
 	jq -nr '[range(360) | select(. % 12 != 3 and . % 12 != 8 and . % 5 != 0)]
 		| sort_by([-(. * 7 % 4), .])[] | "j\(.)"' >expected
+	# What has expired is not ready, also before anyone has cancelled it.
+	jobq-poll | jq -r .id | cmp - expected
 	jobq-claim -n 100 | jq -r .id >claimed
 	head -n 100 expected | cmp - claimed
 	jobq-poll | jq -r .id >ready

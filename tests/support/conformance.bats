@@ -62,11 +62,11 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: a push of an id that is there changes nothing" {
 	feature 'a push that is repeated is the same job'
-	store 'push([{id: "a", priority: 1}]), claim({}),
-		push([{id: "a", priority: 2}, {id: "b"}, {id: "b", priority: 3}]),
+	store 'push([{id: "a", name: "1"}]), claim({}),
+		push([{id: "a", name: "2"}, {id: "b"}, {id: "b", name: "3"}]),
 		list({})'
 	answered 'map(.id) == ["a", "a", "a", "b", "b", "a", "b"]
-		and map(.priority) == [1, 1, 1, 0, 0, 1, 0]
+		and map(.name) == ["1", "1", "1", "n", "n", "1", "n"]
 		and .[2].state == "running" and .[2].attempt == 1'
 }
 
@@ -355,22 +355,31 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: events behind the ending are stale, earlier ones are not" {
-	feature 'one accepted outcome'
+	feature 'late events are told from repeated ones'
 	store 'push([{id: "a"}]), claim({}),
 		settle([{event: "started", id: "a", n: 1},
 			{event: "completed", id: "a", n: 2},
 			{event: "output", id: "a", n: 3}]),
 		settle([{event: "started", id: "a", n: 1},
 			{event: "output", id: "a", n: 4}])'
+	if ! can log; then
+		answered '.[2:] | map(.settled) == [true, true, true, true, true]
+			and .[4].state == null and .[6].state == null'
+		return
+	fi
 	answered '.[2:] | map(.settled) == [true, true, "stale", true, "stale"]'
 }
 
 @test "store: an ending that comes before its start counts, the start does not" {
-	feature 'one accepted outcome'
+	feature 'late events are told from repeated ones'
 	store 'push([{id: "a"}]), claim({}),
 		settle([{event: "completed", id: "a", n: 2},
 			{event: "output", id: "a", n: 3}]), list({})'
-	answered '.[2:4] | map(.settled) == [true, "stale"]'
+	if can log; then
+		answered '.[2:4] | map(.settled) == [true, "stale"]'
+	else
+		answered '.[2:4] | map(.settled) == [true, true]'
+	fi
 	answered '.[4].state == "completed"'
 }
 
@@ -391,6 +400,11 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 	store 'push([range(20) | {id: "j\(.)"}]), claim({limit: 20}),
 		settle([range(20) | {event: "failed", id: "j\(.)", n: 1}]), list({})'
 	answered '.[40:60] | all(.settled == true and .state == "pending")'
+	if ! can backoff; then
+		answered '.[60:] | all(.state == "pending" and .attempt == 1
+			and (.run_at | ms) - (.ended.at | ms) == 60000)'
+		return
+	fi
 	# The time of the failure is not known to more than the call's length.
 	answered '.[60:] | all(.state == "pending" and .attempt == 1
 		and (.run_at | ms) - (.ended.at | ms) >= 13500
@@ -400,6 +414,14 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: each further failure waits twice as long, at most an hour" {
 	feature 'attempts and backoff'
+	if ! can backoff; then
+		store 'push([{id: "a"}]), claim({}), claim({events: [{
+				event: "failed", id: "a", n: 1, retry_after_ms: 0}]}),
+			settle([{event: "failed", id: "a", epoch: 2, n: 1}]), list({})'
+		answered '.[-1].attempt == 2 and ((.[-1].run_at | ms)
+			- (.[-1].ended.at | ms)) == 60000'
+		return
+	fi
 	store 'push([{id: "a", max_attempts: 12}]), (range(1; 11) | claim({
 			events: [{event: "failed", id: "a", epoch: (. - 1), n: 1,
 				retry_after_ms: 0}]})),
@@ -461,6 +483,13 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: a job is snoozed a hundred times, then its attempts count" {
 	feature 'released and snoozed'
+	if ! can snoozes; then
+		store 'push([{id: "a", max_attempts: 1}]), claim({}), (range(1; 5)
+				| claim({events: [{event: "snoozed", id: "a", epoch: .,
+					n: 1, retry_after_ms: 0}]}))'
+		answered 'map(select(.lease).attempt) == [1, 1, 1, 1, 1]'
+		return
+	fi
 	store 'push([{id: "a", max_attempts: 2}]), claim({}), (range(1; 102)
 			| claim({events: [{event: "snoozed", id: "a", epoch: .,
 				n: 1, retry_after_ms: 0}]})),
@@ -504,6 +533,11 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 			and .[2].settled == true'
 		((i == 4)) || wait_until 10 claims a
 	done
+	if ! can rescues; then
+		wait_until 10 claims a
+		answered '.[0].attempt == 1 and .[0].lease.epoch == 9'
+		return
+	fi
 	crashed() {
 		store 'claim({}), list({})'
 		answered '.[-1].state == "failed"'
@@ -835,20 +869,44 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 @test "store: a list can be narrowed by every member" {
 	feature 'list'
 	store 'push([{id: "a", queue: "x", name: "m"}, {id: "b", flow: "f"},
-			{id: "c", key: "k"}, {id: "d"}, {id: "e", max_attempts: 1}]),
+			{id: "c"}, {id: "d"}, {id: "e", max_attempts: 1}]),
 		claim({ids: ["d"]}), claim({ids: ["e"]}),
 		settle([{event: "failed", id: "e", n: 1}]),
 		list({}), list({state: "pending"}), list({state: "running"}),
 		list({by: "running"}), list({state: "failed"}),
 		list({by: "failed"}), list({state: "completed"}),
 		list({queues: ["x", "nosuch"]}), list({name: "m"}),
-		list({by: "flow", flow: "f"}), list({key: "k"}),
+		list({by: "flow", flow: "f"}),
 		list({by: "ids", ids: ["c", "a", "nosuch"]}),
 		list({by: "ids", ids: ["c", "d"], state: "running"}),
-		list({older_ms: 3600000}), list({stuck_ms: 3600000}),
 		list({by: "ready", queues: ["default"]})'
 	answered '.[8:] | map(.id) == ["a", "b", "c", "d", "e", "a", "b", "c",
-		"d", "d", "e", "e", "a", "a", "b", "c", "a", "c", "d", "b", "c"]'
+		"d", "d", "e", "e", "a", "a", "b", "a", "c", "d", "b", "c"]'
+}
+
+@test "store: a list can be narrowed by age" {
+	feature 'list by age'
+	if ! can older; then
+		store 'push([{id: "a"}])'
+		refuses 'list({older_ms: 3600000})' older
+		refuses 'list({stuck_ms: 3600000})' stuck
+		return
+	fi
+	store 'push([{id: "a"}]), list({older_ms: 3600000}),
+		list({stuck_ms: 3600000}), list({older_ms: 0})'
+	answered 'map(.id) == ["a", "a"]'
+}
+
+@test "store: a list can be narrowed by key" {
+	feature 'keys'
+	if ! can key; then
+		store 'push([{id: "a"}])'
+		refuses 'list({key: "k"})' key
+		return
+	fi
+	store 'push([{id: "a", key: "k"}, {id: "b", key: "l"}, {id: "c"}]),
+		list({key: "k"})'
+	answered '.[3:] | map(.id) == ["a"]'
 }
 
 @test "store: a list says who holds a job and how one ended" {
@@ -865,21 +923,34 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: a list comes in pages" {
 	feature 'list'
-	store 'push([range(5) | {id: "j\(.)", priority: (. % 2)}]),
+	store 'push([range(5) | {id: "j\(.)"}]), claim({}),
 		list({limit: 2}), list({by: "ready", limit: 2})'
-	answered '(.[5:7] | map(.id)) == ["j0", "j1"] and .[7].event == "page"
-		and (.[8:10] | map(.id)) == ["j1", "j3"] and .[10].event == "page"'
-	local all ready i
-	all=$(sed -n 8p <<<"$answers" | jq .after)
-	ready=$(sed -n 11p <<<"$answers" | jq .after)
+	answered '(.[6:8] | map(.id)) == ["j0", "j1"] and .[8].event == "page"
+		and (.[9:11] | map(.id)) == ["j1", "j2"] and .[11].event == "page"'
+	local all ready
+	all=$(sed -n 9p <<<"$answers" | jq .after)
+	ready=$(sed -n 12p <<<"$answers" | jq .after)
 	store "list({limit: 2, after: $all}),
 		list({by: \"ready\", limit: 2, after: $ready})"
-	answered 'map(.id // empty) == ["j2", "j3", "j0", "j2"]'
+	answered 'map(select(.id).id) == ["j2", "j3", "j3", "j4"]'
 	all=$(sed -n 3p <<<"$answers" | jq .after)
-	ready=$(sed -n 6p <<<"$answers" | jq .after)
-	store "list({limit: 2, after: $all}),
-		list({by: \"ready\", limit: 2, after: $ready})"
-	answered 'map(.id) == ["j4", "j4"]'
+	store "list({limit: 2, after: $all})"
+	answered 'map(.id) == ["j4"]'
+}
+
+@test "store: what is ready comes in pages in the order of claims" {
+	can priority || return 0
+	feature 'list'
+	store 'push([range(5) | {id: "j\(.)", priority: (. % 2)}]),
+		list({by: "ready", limit: 2})'
+	answered '(.[5:7] | map(.id)) == ["j1", "j3"] and .[7].event == "page"'
+	local ready
+	ready=$(tail -n 1 <<<"$answers" | jq .after)
+	store "list({by: \"ready\", limit: 2, after: $ready})"
+	answered 'map(select(.id).id) == ["j0", "j2"]'
+	ready=$(tail -n 1 <<<"$answers" | jq .after)
+	store "list({by: \"ready\", limit: 2, after: $ready})"
+	answered 'map(.id) == ["j4"]'
 }
 
 @test "store: what is ready is listed in the order of claims" {
@@ -895,8 +966,7 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 @test "store: an id can be found by its tail, and which tails are ambiguous" {
 	feature 'list'
 	store 'push([{id: "x-123456"}, {id: "y-123456"}, {id: "z-654321"}]),
-		list({by: "tail", tail: "654321"}), list({by: "tail", tail: "y-123456"}),
-		list({by: "tail", tail: "321"})'
+		list({by: "tail", tail: "654321"}), list({by: "tail", tail: "y-123456"})'
 	answered '.[3:] | map(.id) == ["z-654321", "y-123456"]'
 	store 'list({by: "tail", tail: "123456", limit: 2})'
 	answered 'map(.id // empty) == ["x-123456", "y-123456"]'

@@ -75,15 +75,19 @@ claims() {
 	[[ $answers == *'"lease":'* ]]
 }
 
+# adapter_has MEMBER TEXT: whether a string of that array begins so.
+adapter_has() {
+	tr -d '\n' <"$adapter" | grep -q "\"$1\": *\[[^]]*\"$2"
+}
+
 has_verb() {
-	json --arg verb "$1" '.verbs | index($verb)' "$adapter" && return
+	adapter_has verbs "$1\"" && return
 	refused=no
 	return 1
 }
 
 can() {
-	json --arg what "$1:" '.cannot // [] | map(startswith($what)) | any | not' \
-		"$adapter" && return
+	adapter_has cannot "$1:" || return 0
 	refused=no
 	return 1
 }

@@ -1,4 +1,4 @@
--- Leases that ran out and jobs that expired, a hundred at a time. A lapse
+-- Leases that ran out and jobs that expired, together no more than a page. A lapse
 -- before the start gives the attempt back and is no rescue; the fourth
 -- rescue would be the poison job's, which fails instead.
 DELETE FROM lapsed
@@ -26,6 +26,6 @@ INSERT INTO lapsed (job, stage, event, reason, back, rescue)
 SELECT j.seq, 5, 'cancelled', 'expired', 0, 0
 FROM req r CROSS JOIN job j INDEXED BY job_expiry
 WHERE j.expires_ms IS NOT NULL AND j.stage < 3 AND j.expires_ms <= r.now
-ORDER BY j.expires_ms LIMIT 100
+ORDER BY j.expires_ms LIMIT 400
 ---
 -- include lapsed-apply.sql

@@ -50,11 +50,13 @@ WITH RECURSIVE next (seq, queue, priority) AS (
 				AND f.queue = q.name
 				AND f.priority = a.after_priority
 				AND f.seq > a.after
+				AND (f.expires_ms IS NULL OR f.expires_ms > (SELECT now FROM asked))
 			ORDER BY f.seq LIMIT 1), (SELECT f.seq
 			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.rescues < 2
 				AND f.queue = q.name
 				AND f.priority < a.after_priority
+				AND (f.expires_ms IS NULL OR f.expires_ms > (SELECT now FROM asked))
 			ORDER BY f.priority DESC, f.seq LIMIT 1))
 	UNION ALL
 	SELECT j.seq, j.queue, j.priority
@@ -64,10 +66,12 @@ WITH RECURSIVE next (seq, queue, priority) AS (
 			WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
 				AND f.priority = n.priority
 				AND f.seq > n.seq
+				AND (f.expires_ms IS NULL OR f.expires_ms > (SELECT now FROM asked))
 			ORDER BY f.seq LIMIT 1), (SELECT f.seq
 			FROM job f INDEXED BY job_ready
 			WHERE f.stage = 2 AND f.rescues < 2 AND f.queue = n.queue
 				AND f.priority < n.priority
+				AND (f.expires_ms IS NULL OR f.expires_ms > (SELECT now FROM asked))
 			ORDER BY f.priority DESC, f.seq LIMIT 1))
 	ORDER BY 3 DESC, 1 LIMIT (SELECT wanted FROM asked))
 SELECT seq, priority FROM (
@@ -83,6 +87,7 @@ SELECT seq, priority FROM (
 	UNION ALL
 	SELECT j.seq, j.priority FROM asked a CROSS JOIN job j INDEXED BY job_due
 	WHERE a.by = 'ready' AND j.stage = 1 AND j.run_ms <= a.now
+		AND (j.expires_ms IS NULL OR j.expires_ms > a.now)
 		AND (j.priority < a.after_priority
 			OR (j.priority = a.after_priority AND j.seq > a.after))
 		AND j.queue IN (SELECT name FROM queues)
