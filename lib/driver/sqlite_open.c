@@ -79,14 +79,15 @@ pragma(struct jobq_sqlite *store, const char *sql)
 static enum jobq_status
 check_version(struct jobq_sqlite *store, struct jobq_err *err)
 {
+	/* First, or one who makes the schema meanwhile is taken for another. */
+	int64_t tables = pragma(store, "SELECT count(*) FROM sqlite_schema");
 	int64_t version = pragma(store, "PRAGMA user_version");
 	int64_t application = pragma(store, "PRAGMA application_id");
 
-	if (version < 0 || application < 0)
+	if (tables < 0 || version < 0 || application < 0)
 		return jobq_sqlite_error(
 		    store, "open", sqlite3_errcode(store->db), err);
-	if (version == 0 && application == 0 &&
-	    pragma(store, "SELECT count(*) FROM sqlite_schema") == 0)
+	if (version == 0 && application == 0 && tables == 0)
 		return JOBQ_EMPTY;
 	if (application != APPLICATION_ID)
 		return jobq_fail(err, JOBQ_CONFIG,
