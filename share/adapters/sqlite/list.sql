@@ -82,6 +82,7 @@ SELECT seq, priority FROM (
 	WHERE a.by = 'ready' AND q.paused_ms IS NULL
 		AND q.name IN (SELECT name FROM queues)
 		AND j.stage = 2 AND j.rescues >= 2 AND j.queue = q.name
+		AND (j.expires_ms IS NULL OR j.expires_ms > a.now)
 		AND (j.priority < a.after_priority
 			OR (j.priority = a.after_priority AND j.seq > a.after))
 	UNION ALL
