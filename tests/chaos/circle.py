@@ -216,7 +216,7 @@ class Work:
         if self.main.poll() is not None:
             return []
         stages = [pid for pid in children(self.main.pid)
-                  if "jobq-" in os.path.basename(command_of(pid)[0])]
+                  if "jobq-" in (command_of(pid) or [""])[0]]
         return [self.main.pid, *stages]
 
     def over(self):

@@ -21,7 +21,7 @@ circle() {
 	# shellcheck disable=SC2016 # for the inner shell
 	script+='; echo "${PIPESTATUS[*]}" >'"$name.codes.new"
 	script+="; mv $name.codes.new $name.codes"
-	spawn timeout -k 1 90 bash -c "$script"
+	spawn timeout -k 1 "${CIRCLE_LIMIT:-90}" bash -c "$script"
 }
 
 # ends NAME CODES: the circle ends, its stages with those exit codes.
