@@ -20,21 +20,24 @@ static const char begin[] =
     "set -u\n\n";
 
 static const char helpers[] =
-    "# The exit code of a child, in $code; a signal may interrupt a wait,\n"
-    "# so it is over when the child is known no more.\n"
+    "# The exit code of a child, in $code. A signal may interrupt a wait;\n"
+    "# then it is waited for again, and may be known no more.\n"
     "await() {\n"
     "\tcode=127\n"
     "\twhile :; do\n"
+    "\t\twoken=0\n"
     "\t\twait \"$1\"\n"
     "\t\tgot=$?\n"
-    "\t\t[ \"$got\" -eq 127 ] && break\n"
-    "\t\tcode=$got\n"
-    "\t\t[ \"$code\" -le 128 ] && break\n"
+    "\t\t[ \"$got\" -eq 127 ] || code=$got\n"
+    "\t\tcase $woken:$got in\n"
+    "\t\t0:* | *:127) break ;;\n"
+    "\t\tesac\n"
     "\tdone\n"
     "}\n\n"
     "stopped=0\n"
-    "claim_pid= run_pid=\n"
+    "claim_pid='' run_pid=''\n"
     "stop() {\n"
+    "\twoken=1\n"
     "\tstopped=$((stopped + 1))\n"
     "\tif [ \"$stopped\" -eq 1 ]; then\n"
     "\t\t[ -z \"$claim_pid\" ] || kill -s TERM \"$claim_pid\"\n"
@@ -62,9 +65,9 @@ static const char helpers[] =
     "\texec 5>&- 6<&- 7>&- 8<&-\n"
     "\t[ \"$stopped\" -eq 0 ] || kill -s TERM \"$claim_pid\" \"$run_pid\"\n"
     "\tawait \"$claim_pid\"\n"
-    "\tclaim_pid= claim_code=$code\n"
+    "\tclaim_pid='' claim_code=$code\n"
     "\tawait \"$run_pid\"\n"
-    "\trun_pid= run_code=$code\n"
+    "\trun_pid='' run_code=$code\n"
     "}\n\n"
     "# Five deaths within a minute are the end; else a longer wait each time.\n"
     "death() {\n"
@@ -87,8 +90,8 @@ static const char work[] =
     "\ttrap stop TERM INT\n"
     "\ttrap 'rm -rf \"$folder\"' EXIT\n"
     "\tfolder=$(mktemp -d) || exit 75\n"
-    "\tdeaths= pause=1 failed=0\n"
-    "\trun </dev/null >/dev/null || [ $? -ne 2 ] || exit 2\n"
+    "\tdeaths='' pause=1 failed=0\n"
+    "\t(run </dev/null >/dev/null) || [ $? -ne 2 ] || exit 2\n"
     "\twhile [ \"$stopped\" -eq 0 ]; do\n"
     "\t\tbegun=$(date +%s)\n"
     "\t\tcircle\n"
@@ -171,10 +174,10 @@ put_stages(struct jobq_buf *out, const struct jobq_work_options *options)
 	if (options->until_empty)
 		jobq_buf_puts(out, " $until");
 	jobq_buf_puts(
-	    out, "\n}\n\nrun() (\n\tunset JOBQ_URL\n\texec \"$bin/jobq-run\"");
+	    out, "\n}\n\nrun() {\n\tunset JOBQ_URL\n\texec \"$bin/jobq-run\"");
 	jobq_work_run_args(&words, options);
 	put_words(out, &words);
-	jobq_buf_puts(out, "\n)\n\n");
+	jobq_buf_puts(out, "\n}\n\n");
 }
 
 static void

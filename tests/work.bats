@@ -1,0 +1,601 @@
+#!/usr/bin/env bats
+# jobq-work: the circle made, watched, built anew, stopped.
+# shellcheck disable=SC2016 # scripts of the jobs
+
+load support/stages
+
+# What takes longest goes on beside the other cases: five deaths of a circle,
+# and a job that kills its runner, each in a folder of its own.
+setup_file() {
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR common_setup
+	(
+		mkdir "$BATS_FILE_TMPDIR/deaths"
+		cd "$BATS_FILE_TMPDIR/deaths"
+		fake jobq-run 'exit 1'
+		slow deaths fake/bin/jobq-work -- true
+	)
+	(
+		mkdir "$BATS_FILE_TMPDIR/crash"
+		cd "$BATS_FILE_TMPDIR/crash"
+		export JOBQ_URL=sqlite:$PWD/q.db
+		jobs 20 | jobq-push >/dev/null
+		echo '{"id":"killer","max_attempts":1}' | jobq-push >/dev/null
+		slow crash jobq-work -j 2 --lease 0.5 --interval 0.2 \
+			--until-done -- sh -c 'echo "$1" >>ran
+			[ "$1" != killer ] || exec kill -9 $PPID' - {id}
+	)
+}
+
+teardown_file() {
+	local file
+	for file in "$BATS_FILE_TMPDIR"/*/pid; do
+		kill "$(<"$file")" 2>/dev/null
+	done
+	return 0
+}
+
+# slow NAME COMMAND...: its pid in pid, its exit code in status.
+slow() {
+	shift
+	(
+		timeout -k 1 120 "$@" >out 2>err &
+		echo $! >pid
+		wait $! && code=0 || code=$?
+		echo $code >status
+	) 3>&- 4>&- </dev/null >/dev/null 2>&1 &
+}
+
+# fake COMMAND SCRIPT: a build in the folder fake whose COMMAND is a script.
+fake() {
+	mkdir -p fake/bin
+	cp "$JOBQ_BUILD"/bin/jobq-{work,claim,run} fake/bin
+	ln -sfn "$JOBQ_BUILD/drivers" fake/drivers
+	ln -sfn "$TOP/share" fake/share
+	printf '#!/bin/sh\n%s\n' "$2" >"fake/bin/$1"
+}
+
+# work OPTION...: jobq-work in the background, as "work" of background.
+work() {
+	background work jobq-work --interval 0.2 "$@"
+}
+
+# stage NAME: the pid of a stage of it.
+stage() {
+	pgrep -P "$(<work.pid)" -x "jobq-$1"
+}
+
+# another NAME PID: a stage of that name runs, and it is not this one.
+another() {
+	local pid
+	pid=$(stage "$1") && [[ $pid != "$2" ]]
+}
+
+# once NUMBER WHERE: soon so many jobs are so.
+once() {
+	wait_until 30 counts "$@" && return
+	sql 'SELECT stage, count(*) FROM job GROUP BY stage'
+	cat work.err
+	return 1
+}
+
+# ends CODE: the work ends, with that code.
+ends() {
+	exits "$1" work && return
+	cat work.err
+	return 1
+}
+
+# get WHERE PATH [METHOD]: the status of the answer, then its body.
+get() {
+	timeout 20 python3 -c '
+import http.client, socket, sys
+where, path, method = sys.argv[1:]
+if where.startswith("unix:"):
+    link = http.client.HTTPConnection("localhost")
+    link.sock = socket.socket(socket.AF_UNIX)
+    link.sock.connect(where[5:])
+else:
+    link = http.client.HTTPConnection(where, timeout=15)
+link.request(method, path)
+answer = link.getresponse()
+print(answer.status)
+print(answer.read().decode(), end="")' "$1" "$2" "${3-GET}"
+}
+
+# gives CODE WHERE PATH [METHOD]: the body of an answer with that status.
+gives() {
+	local answer
+	answer=$(get "${@:2}") && same "$1" "${answer%%$'\n'*}" &&
+	    echo "${answer#*$'\n'}"
+}
+
+# listen NAME COUNT: receives so many datagrams at the socket NAME (@NAME: an
+# abstract one) and writes them to the file told, a line each.
+listen() {
+	background listen timeout 60 python3 -uc '
+import socket, sys
+name, count = sys.argv[1:]
+link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+link.bind("\0" + name[1:] if name[0] == "@" else name)
+print("listens")
+with open("told", "w") as file:
+    for i in range(int(count)):
+        print(link.recv(4096).decode(), file=file, flush=True)' "$@"
+	wait_until 20 grep -q listens listen.out
+}
+
+@test "work: with nothing to do --until-empty ends at once, exit 0, no word" {
+	run_apart timeout 30 jobq-work --until-empty -- true
+	same 0 "$status"
+	same "" "$stdout$stderr"
+}
+
+@test "work: all jobs are run, four at a time, and nothing is printed" {
+	push_jobs 20
+	run_apart timeout 60 jobq-work -j 4 --until-empty -- \
+		sh -c 'echo "$1" >>ran' - {id}
+	same 0 "$status"
+	same "" "$stdout$stderr"
+	same "$(seq 20 | sed 's/^/j/' | sort)" "$(sort ran)"
+	counts 20 "stage = 4"
+}
+
+@test "work: exits 1 when a job has failed for good, not when it is retried" {
+	push_jobs 1
+	run_apart timeout 30 jobq-work --max-jobs 1 -- sh -c 'exit 3'
+	same 0 "$status"
+	echo '{"id":"x"}' | jobq-push >/dev/null
+	run_apart timeout 30 jobq-work --max-jobs 1 -- sh -c 'exit 64'
+	same 1 "$status"
+	same 6 "$(state x)"
+}
+
+@test "work: options reach the stage they are for" {
+	jobs 3 '{"queue": "q", "input": "in"}' | jobq-push >/dev/null
+	echo '{"id":"other"}' | jobq-push >/dev/null
+	run_apart timeout 30 jobq-work -Q q --max-jobs 2 --worker me \
+		--stdin none --result none --events --ahead 0 -- cat
+	same 0 "$status"
+	jq -es '[.[] | select(.event == "completed")] | length == 2 and
+		all(.worker == "me" and (has("output") | not))' <<<"$stdout"
+	same 2 "$(state j3)"
+	same 2 "$(state other)"
+}
+
+@test "work: the runner and its jobs know nothing of the store" {
+	push_jobs 1
+	export JOBQ_A_TOKEN=secret NOTIFY_SOCKET=
+	url=$JOBQ_URL
+	unset JOBQ_URL
+	work -S "$url" -- sh -c 'env >seen; tr "\0" "\n" \
+		</proc/$PPID/environ >runner; : >there; exec sleep 60'
+	wait_until 20 test -e there
+	same "" "$(grep -hE '^(JOBQ_URL|JOBQ_A_TOKEN|NOTIFY)' seen runner)"
+	lacks "$(tr '\0' ' ' <"/proc/$(stage claim)/cmdline")" "$url"
+	grep -qxz "JOBQ_URL=$url" "/proc/$(stage claim)/environ"
+	send TERM work
+	ends 0
+}
+
+@test "work: stages have no descriptor that is not theirs" {
+	: >mark
+	exec 8<mark
+	work -- true
+	exec 8<&-
+	for name in claim run; do
+		wait_until 20 stage "$name"
+		pid=$(stage "$name")
+		wait_until 20 test -e "/proc/$pid/fd/3"
+		same "0 1" "$(find "/proc/$pid/fd" -lname 'pipe:*' \
+			-printf '%f\n' | sort | xargs)"
+		same "" "$(find "/proc/$pid/fd" -lname '*/mark')"
+	done
+	send TERM work
+	ends 0
+}
+
+@test "work: when claim is killed a new circle is built and nothing is lost" {
+	push_jobs 12
+	work -j 2 --lease 1 --until-empty -- sh -c 'echo "$1" >>ran; sleep 0.1' - {id}
+	wait_until 20 has_lines 2 ran
+	kill -KILL "$(stage claim)"
+	ends 0
+	counts 12 "stage = 4"
+	grep -q 'jobq-claim was killed by signal 9 .* a new circle in' work.err
+	counts 0 "attempt > 1"
+}
+
+@test "work: when run is killed its descendants die and nothing is lost" {
+	push_jobs 6
+	work -j 2 --lease 1 --until-empty -- sh -c '[ -e killed ] && exit
+		setsid sh -c "echo \$\$ >>left; exec sleep 98" >/dev/null 2>&1 \
+			3>&- & sleep 97'
+	wait_until 20 has_lines 2 left
+	: >killed
+	kill -KILL "$(stage run)"
+	while read -r pid; do
+		wait_until 10 gone "$pid"
+	done <left
+	ends 0
+	counts 6 "stage = 4"
+	same "" "$(ps --ppid "$(<work.pid)" -o pid=)"
+}
+
+@test "work: what a killed runner left dies also where others are about" {
+	push_jobs 1
+	background work sh -c 'sleep 96 & echo $! >mine
+		exec jobq-work --lease 60 -- sh -c '\''
+			setsid sleep 95 >/dev/null 2>&1 3>&- & echo $! >left
+			: >there; sleep 97'\'
+	wait_until 20 test -e there
+	wait_until 20 stage run
+	kill -KILL "$(stage run)"
+	wait_until 10 gone "$(<left)"
+	not gone "$(<mine)"
+	send TERM work
+	ends 0
+	not gone "$(<mine)"
+	kill "$(<mine)"
+}
+
+@test "work: TERM in mid-job gives the job back with its attempt" {
+	push_jobs 3
+	work -j 2 --grace 0.5 -- sh -c 'trap "" TERM; echo >>there; sleep 60; sleep 60'
+	wait_until 20 has_lines 2 there
+	begun=$SECONDS
+	send TERM work
+	ends 0
+	((SECONDS - begun < 6))
+	counts 3 "stage = 2 AND attempt = 0"
+	counts 0 "worker IS NOT NULL AND stage = 3"
+}
+
+@test "work: what ends well when it is told to is completed" {
+	push_jobs 2
+	work -j 2 -- sh -c 'trap "exit 0" TERM; echo >>there; sleep 60 & wait'
+	wait_until 20 has_lines 2 there
+	send TERM work
+	ends 0
+	counts 2 "stage = 4"
+}
+
+@test "work: a second TERM kills, and the job is given back all the same" {
+	push_jobs 1
+	work --grace 60 -- sh -c 'trap "" TERM; : >there; sleep 60; sleep 60'
+	wait_until 20 test -e there
+	send TERM work
+	wait_until 20 grep -q 'jobq-run: stopping' work.err
+	begun=$SECONDS
+	send TERM work
+	ends 0
+	((SECONDS - begun < 4))
+	counts 1 "stage = 2 AND attempt = 0"
+}
+
+@test "work: --shutdown bounds the stop" {
+	push_jobs 1
+	work --grace 60 --shutdown 1 -- sh -c 'trap "" TERM; : >there; sleep 60; sleep 60'
+	wait_until 20 test -e there
+	begun=$SECONDS
+	send TERM work
+	ends 0
+	((SECONDS - begun < 5))
+	counts 1 "stage = 2 AND attempt = 0"
+	grep -q -- --shutdown work.err
+}
+
+@test "work: a stop is bounded also by a second TERM when a stage is stopped" {
+	push_jobs 1
+	work -- sh -c ': >there; sleep 60'
+	wait_until 20 test -e there
+	kill -STOP "$(stage claim)"
+	send TERM work
+	wait_until 20 grep -q 'jobq-work: stopping' work.err
+	send TERM work
+	ends 75
+	grep -q 'come back when their leases end' work.err
+}
+
+@test "work: Ctrl-C in a terminal loses no ending" {
+	push_jobs 3
+	run_apart timeout 60 python3 -c '
+import os, pty, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    if os.path.exists("there") and len(open("there").readlines()) == 2:
+        break
+    time.sleep(0.02)
+os.write(fd, b"\3")
+try:
+    while os.read(fd, 4096):
+        pass
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
+		jobq-work -j 2 -- sh -c 'echo >>there; [ "$1" = j1 ] &&
+			trap "exit 0" TERM; sleep 60 & wait' - {id}
+	same 0 "$status"
+	same 4 "$(state j1)"
+	counts 2 "stage = 2 AND attempt = 0"
+}
+
+@test "work: TERM while it waits for a new circle ends it" {
+	fake jobq-run 'exit 1'
+	background work fake/bin/jobq-work -- true
+	wait_until 20 grep -q 'a new circle' work.err
+	send TERM work
+	ends 0
+}
+
+@test "work: a command that is not found is told before any job is taken" {
+	push_jobs 1
+	run_apart timeout 30 jobq-work -- ./nosuch
+	same 2 "$status"
+	has "$stderr" nosuch
+	counts 1 "stage = 2 AND attempt = 0 AND epoch = 0"
+}
+
+@test "work: a stage that exits 2 is the end, exit 2" {
+	run_apart timeout 30 jobq-work --ahead many -- true
+	same 2 "$status"
+	has "$stderr" --ahead
+	run_apart timeout 30 jobq-work -S nosuch:x -- true
+	same 2 "$status"
+	has "$stderr" nosuch
+	run_apart timeout 30 jobq-work --permanent x -- true
+	same 2 "$status"
+}
+
+@test "work: without a command, or with one before --, exit 2" {
+	run_apart jobq-work --until-empty
+	same 2 "$status"
+	has "$stderr" "which command"
+	run_apart jobq-work true
+	same 2 "$status"
+	run_apart jobq-work --print --events -- true
+	same 2 "$status"
+	has "$stderr" --print
+}
+
+@test "work: --max-jobs counts on after a death" {
+	push_jobs 9
+	work --lease 1 --ahead 0 --max-jobs 4 -- sh -c 'echo "$1" >>ran
+		[ -e killed ] || sleep 0.3' - {id}
+	wait_until 20 has_lines 2 ran
+	: >killed
+	kill -KILL "$(stage run)"
+	ends 0
+	once 4 "stage = 4"
+	counts 5 "stage IN (2, 3)"
+}
+
+@test "work: --for ends it, and what runs is waited for" {
+	push_jobs 1
+	run_apart timeout 30 jobq-work --for 0.3 -- sleep 0.8
+	same 0 "$status"
+	counts 1 "stage = 4"
+}
+
+@test "work: USR1 says what it waits for, and so do the stages" {
+	push_jobs 1
+	work -- sh -c ': >there; sleep 60'
+	wait_until 20 test -e there
+	asked() {
+		kill -USR1 "$(<work.pid)"
+		grep -q 'jobq-work: circle 1 .* waits for' work.err &&
+		    grep -q 'jobq-claim: .*waits for' work.err &&
+		    grep -q 'jobq-run: waits for' work.err
+	}
+	wait_until 20 asked
+	send TERM work
+	ends 0
+}
+
+@test "work: --events prints whole events, and none that say alive" {
+	push_jobs 2
+	run_apart timeout 30 jobq-work -j 2 --lease 0.5 --until-empty --events \
+		-- sh -c 'echo out; sleep 0.4'
+	same 0 "$status"
+	jq -es 'map(.event) | unique == ["completed", "output", "started"] and
+		length >= 4' <<<"$stdout"
+	jq -es '[.[] | select(.event == "completed")] | length == 2' <<<"$stdout"
+	counts 2 "stage = 4"
+}
+
+@test "work: a reader of --events that takes nothing does not hold the ring" {
+	push_jobs 30
+	mkfifo pipe
+	exec 9<>pipe
+	background work sh -c 'exec jobq-work -j 2 --until-empty --events -- \
+		sh -c "seq 3000" >pipe 9>&-'
+	once 30 "stage = 4"
+	exec 8<pipe 9>&-
+	wc -l <&8 >lines
+	exec 8<&-
+	ends 0
+	(($(<lines) >= 60))
+}
+
+@test "work: when the reader of --events goes away jobs are given back" {
+	push_jobs 3
+	run bash -c 'timeout 40 jobq-work --ahead 0 --grace 1 --events -- sleep 60 |
+		head -n 1 >/dev/null; echo "${PIPESTATUS[0]}"'
+	has "$output" 141
+	counts 3 "stage = 2 AND attempt = 0"
+}
+
+@test "work: one process has a --lock, another is told so, exit 75" {
+	work --lock one -- true
+	wait_until 20 stage claim
+	run_apart timeout 30 jobq-work --lock one -- true
+	same 75 "$status"
+	same 1 "${#stderr_lines[@]}"
+	has "$stderr" "$(<work.pid)" one
+	run_apart timeout 30 jobq-work --lock two --until-empty -- true
+	same 0 "$status"
+	kill -KILL "$(<work.pid)"
+	wait_until 20 test -s work.status
+	run_apart timeout 30 jobq-work --lock one --until-empty -- true
+	same 0 "$status"
+	run_apart jobq-work --lock ../one -- true
+	same 2 "$status"
+}
+
+@test "work: --health answers over TCP and is made anew when it dies" {
+	work -v --health 127.0.0.1:0 -- true
+	wait_until 20 grep -q 'health is told at' work.err
+	where=$(sed -n 's/.*health is told at //p' work.err)
+	wait_until 20 gives 200 "$where" /health
+	gives 200 "$where" /health/ready | json --argjson claim "$(stage claim)" \
+		'.status == "ok" and .stages.claim == $claim and .circles == 1'
+	gives 200 "$where" '/health/live?x=1' | json '.status == "ok"'
+	gives 404 "$where" /
+	gives 404 "$where" /health/other
+	gives 405 "$where" /health POST
+	health=$(stage work)
+	kill -KILL "$health"
+	wait_until 20 another work "$health"
+	wait_until 20 gives 200 "$where" /health
+	send TERM work
+	ends 0
+}
+
+@test "work: --health bounds its clients, and they do not hide the answer" {
+	work --health unix:h.sock -- true
+	wait_until 20 gives 200 unix:h.sock /health
+	same 600 "$(stat -c %a h.sock)"
+	timeout 60 python3 -c '
+import socket
+def connect():
+    link = socket.socket(socket.AF_UNIX)
+    link.settimeout(30)
+    link.connect("h.sock")
+    return link
+def ask(text):
+    link = connect()
+    try:
+        link.sendall(text)
+    except BrokenPipeError:
+        pass
+    return link.makefile("rb").readline()
+idle = [connect() for i in range(70)]
+assert b" 200 " in ask(b"GET /health HTTP/1.1\r\n\r\n")
+assert idle[0].recv(1) == b""          # the oldest made room
+assert b" 431 " in ask(b"GET /" + b"x" * 9000)
+assert b" 400 " in ask(b"rubbish\r\n\r\n")
+assert b" 400 " in ask(b"GET  /health HTTP/1.1\r\n\r\n")
+parts = connect()
+for byte in b"GET /health HTTP/1.0\r\n\r\n":
+    parts.sendall(bytes([byte]))
+assert b" 200 " in parts.makefile("rb").readline()'
+	send TERM work
+	ends 0
+	not test -e h.sock
+}
+
+@test "work: --health says 503 while no circle runs, and takes a dead socket" {
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("h.sock")'
+	fake jobq-run 'exit 1'
+	background work fake/bin/jobq-work --health unix:h.sock -- true
+	wait_until 20 gives 503 unix:h.sock /health/ready
+	wait_until 20 gives 503 unix:h.sock /health
+	gives 200 unix:h.sock /health/live
+	run_apart timeout 30 jobq-work --health unix:h.sock -- true
+	same 75 "$status"
+	run_apart timeout 30 jobq-work --health nowhere -- true
+	same 2 "$status"
+	send TERM work
+	ends 0
+}
+
+@test "work: a supervisor is told, and stages are not told of it" {
+	listen "$PWD/n.sock" 4
+	NOTIFY_SOCKET=$PWD/n.sock work -- true
+	wait_until 20 grep -qx READY=1 told
+	grep -q '^STATUS=working, circle 1' told
+	not grep -qz NOTIFY_SOCKET "/proc/$(stage claim)/environ"
+	send TERM work
+	ends 0
+	wait_until 20 grep -qx STOPPING=1 told
+}
+
+@test "work: the watchdog of a supervisor is fed, also by an abstract socket" {
+	listen "@jobq-$$-$RANDOM" 5
+	name=$(tr '\0' '\n' <"/proc/$(<listen.pid)/cmdline" | grep '^@jobq-')
+	NOTIFY_SOCKET=$name WATCHDOG_USEC=400000 work -- true
+	fed() { [[ $(grep -cx WATCHDOG=1 told) -ge 2 ]]; }
+	wait_until 20 fed
+	send TERM work
+	ends 0
+}
+
+@test "work: --print prints a script that does the same" {
+	push_jobs 8
+	jobq-work -j 2 --until-empty --print -- sh -c 'echo "$1" >>ran' - \
+		"it's \$HOME \"{id}\" *" >w.sh
+	sh -n w.sh
+	shellcheck -s sh -e SC2016,SC2086,SC2094,SC2317 w.sh
+	run_apart timeout 60 sh <w.sh
+	same 0 "$status"
+	same "" "$stdout$stderr"
+	counts 8 "stage = 4"
+	same "$(printf "it's \$HOME \"j%s\" *\n" {1..8} | sort)" "$(sort ran)"
+	echo '{"id":"bad"}' | jobq-push >/dev/null
+	run_apart timeout 60 bash -c \
+		'jobq-work --until-empty --print -- sh -c "exit 64" | sh'
+	same 1 "$status"
+	same 6 "$(state bad)"
+}
+
+@test "work: the script of --print stops in good order" {
+	push_jobs 2
+	jobq-work -j 2 --grace 1 --print -- sh -c 'echo >>there; exec sleep 60' >w.sh
+	background work sh w.sh
+	wait_until 20 has_lines 2 there
+	send TERM work
+	ends 0
+	counts 2 "stage = 2 AND attempt = 0"
+	not grep -q JOBQ_URL= w.sh
+}
+
+@test "work: the script of --print builds a new circle" {
+	push_jobs 6
+	jobq-work -j 2 --lease 1 --until-empty --print -- \
+		sh -c 'echo >>ran; sleep 0.2' >w.sh
+	background work sh w.sh
+	wait_until 20 has_lines 2 ran
+	kill -KILL "$(stage run)"
+	ends 0
+	counts 6 "stage = 4"
+	has "$(<work.err)" 'jobq-run with 137'
+}
+
+@test "work: the script of --print exits 2 as a stage does, without a password" {
+	run_apart jobq-work -S 'postgresql://me:pw@host/db' --print -- true
+	lacks "$stdout" pw
+	has "$stdout" 'JOBQ_URL:?'
+	jobq-work --print -- ./nosuch >w.sh
+	run_apart timeout 30 sh w.sh
+	same 2 "$status"
+	not test -e q.db
+}
+
+@test "work: a job that kills its runner fails after three rescues" {
+	cd "$BATS_FILE_TMPDIR/crash"
+	wait_until 100 test -s status || cat err
+	(($(<status) <= 1))
+	same "6|crash" "$(job killer stage reason)"
+	same 4 "$(grep -c killer ran)"
+	counts 20 "stage = 4"
+}
+
+@test "work: five deaths within a minute are the end, exit 75" {
+	cd "$BATS_FILE_TMPDIR/deaths"
+	wait_until 100 test -s status || cat err
+	same 75 "$(<status)"
+	same 4 "$(grep -c 'a new circle in' err)"
+	has "$(tail -n 1 err)" "fifth death"
+}
