@@ -29,6 +29,7 @@ SELECT name FROM queue, req r WHERE paused_ms IS NULL AND (NOT r.by_queue
 -- For the doctor and the why-line; not at each claim, to spare a page.
 UPDATE queue SET claimed_ms = (SELECT now FROM req)
 WHERE name IN (SELECT name FROM queues)
+	AND NOT (SELECT by_id FROM req)
 	AND coalesce(claimed_ms, 0) < (SELECT now FROM req) - 1000
 ---
 DELETE FROM take
