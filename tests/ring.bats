@@ -190,8 +190,18 @@ load support/ring
 	push_jobs 6
 	circle a 'jobq-claim --ring 4 --ahead 0' 'jobq-run -j 2 -- sleep 1000'
 	once 2 'stage = 2 AND epoch = 1'
-	later 2.5
+	later 2.2
 	# Two run, two had to wait, one may have been tried once more.
+	same 1 "$(($(sql 'SELECT sum(epoch) FROM job') <= 5))"
+	counts 2 'stage = 3'
+}
+
+@test "ring: two more than the places are taken until a job is seen to be long" {
+	push_jobs 9
+	circle a 'jobq-claim --ring 2' 'jobq-run -j 2 -- sleep 1000'
+	once 4 'epoch >= 1'
+	once 2 'stage = 2 AND epoch = 1'
+	later 0.5
 	same 1 "$(($(sql 'SELECT sum(epoch) FROM job') <= 5))"
 	counts 2 'stage = 3'
 }
@@ -225,6 +235,18 @@ load support/ring
 	said a 0 'nothing was heard of job j1'
 	said a 0 'nothing was heard of job'
 	same 1 "$(($(sql 'SELECT sum(epoch) FROM job') == 2))"
+}
+
+@test "ring: a filter that buffers is told of, and nothing is lost" {
+	push_jobs 3
+	circle a 'jobq-claim --ring 2 --ahead 0 --lease 0.8' 'jq -c .' \
+		'jobq-run -j 2 -- true'
+	wait_until 30 said a 0 'nothing was heard of job'
+	tell TERM a 0
+	wait_until 30 test -s a.codes
+	circle b 'jobq-claim --ring 2 --until-done' 'jobq-run -j 2 -- true'
+	ends b '0 0'
+	counts 3 'stage = 4 AND attempt = 1'
 }
 
 @test "ring: a job that says nothing keeps its place while it runs" {
@@ -264,6 +286,17 @@ load support/ring
 	ends a '0 0'
 	same j1 "$(<ran)"
 	same '2 5' "$(state j1) $(state j2)"
+}
+
+@test "ring: a cancelled job of a silent worker is cancelled with its lease" {
+	push_jobs 1
+	take -n1 --lease 0.5
+	settle '{"event":"started"}'
+	jobq-cancel <<<j1 >told
+	same 3 "$(state j1)"
+	circle a 'jobq-claim --ring 1 --until-done' 'jobq-run -- true'
+	ends a '0 0'
+	same '5|1' "$(job j1 stage epoch)"
 }
 
 @test "ring: cancelling what waits, is over or is not there" {
