@@ -1,13 +1,13 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='admin cancel claim doctor lines list poll push report retry run watch help'
+_jobq_verbs='admin cancel claim doctor lines list poll push report retry run watch work help'
 
 _jobq_options() {
 	case $1 in
 	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-claim) echo '--limit -n --follow -f --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-claim) echo '--limit -n --follow -f --ring --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
@@ -17,6 +17,7 @@ _jobq_options() {
 	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-run) echo '--jobs -j --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --unclaimed --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --events --health --shutdown --lock --print --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 
@@ -32,6 +33,7 @@ _jobq_values() {
 	jobq-cancel:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-cancel:--log-format) echo 'plain text json' ;;
 	jobq-cancel:--color) echo 'auto always never' ;;
+	jobq-claim:--ahead) echo 'auto N' ;;
 	jobq-claim:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-claim:--log-format) echo 'plain text json' ;;
 	jobq-claim:--color) echo 'auto always never' ;;
@@ -67,6 +69,13 @@ _jobq_values() {
 	jobq-watch:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-watch:--log-format) echo 'plain text json' ;;
 	jobq-watch:--color) echo 'auto always never' ;;
+	jobq-work:--ahead) echo 'auto N' ;;
+	jobq-work:--stdin) echo 'input job none' ;;
+	jobq-work:--result) echo 'auto text json none' ;;
+	jobq-work:--health) echo 'ADDR:PORT unix:PATH' ;;
+	jobq-work:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-work:--log-format) echo 'plain text json' ;;
+	jobq-work:--color) echo 'auto always never' ;;
 	esac
 }
 
@@ -103,4 +112,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-watch
+complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-watch jobq-work
