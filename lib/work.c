@@ -34,6 +34,7 @@
 #define END_LEAST_MS 5000
 #define GRACE_MS 10000 /* jobq-run's own */
 #define REVIVE_MS 1000
+#define READER_MS 1000 /* after a stop the reader has so long */
 
 static void
 finish(struct jobq_work *work, enum jobq_status status)
@@ -440,10 +441,15 @@ jobq_work(const struct jobq_work_options *options, struct jobq_err *err)
 		jobq_loop_run(work.loop);
 		/* The last events are for a reader who takes them. */
 		work.done = true;
+		if (work.stopping)
+			jobq_timer_set(
+			    work.loop, &work.bound, jobq_mono_ms() + READER_MS);
 		while (work.copier != NULL && !work.leave &&
 		       jobq_copier_waits(work.copier))
 			jobq_loop_turn(work.loop, -1);
 		status = work.status;
+		if (work.reader_gone && status <= JOBQ_EMPTY)
+			status = JOBQ_IO;
 	}
 	close_all(&work);
 	return status;

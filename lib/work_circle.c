@@ -186,8 +186,13 @@ jobq_circle_start(struct jobq_work *work, const struct jobq_work_end *end,
 void
 jobq_circle_signal(struct jobq_work *work, int stage, int signal_number)
 {
-	if (work->stage[stage].child.pid > 0)
-		jobq_child_signal(&work->stage[stage].child, signal_number);
+	const struct jobq_child *child = &work->stage[stage].child;
+
+	/* What claim has started for its store must not be torn from it. */
+	if (child->pid > 0 && signal_number == SIGKILL)
+		jobq_child_signal(child, signal_number);
+	else if (child->pid > 0)
+		kill(child->pid, signal_number);
 }
 
 int
@@ -197,14 +202,19 @@ jobq_stage_code(const struct jobq_stage *stage)
 					     : -1;
 }
 
+/* Whether it is one that jobq-work has started. */
 static bool
-is_known(const struct jobq_work *work, pid_t pid)
+is_own(const struct jobq_work *work, pid_t pid)
 {
-	if (pid == work->health_pid)
-		return true;
 	for (int i = 0; i < JOBQ_STAGES; i++)
 		if (pid == work->stage[i].child.pid)
 			return true;
+	return pid == work->health_pid;
+}
+
+static bool
+is_inherited(const struct jobq_work *work, pid_t pid)
+{
 	for (size_t i = 0; i < work->inherited_count; i++)
 		if (pid == work->inherited[i])
 			return true;
@@ -228,7 +238,7 @@ jobq_circle_reap(struct jobq_work *work)
 		work->health_pid = 0;
 	jobq_processes_children(work->spawner, &work->children);
 	for (size_t i = 0; i < work->children.count; i++)
-		if (!is_known(work, work->children.item[i].pid))
+		if (!is_own(work, work->children.item[i].pid))
 			jobq_process_reap(&work->children.item[i]);
 }
 
@@ -239,7 +249,7 @@ is_left(const struct jobq_work *work, const struct jobq_process *process)
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	bool named;
 
-	if (is_known(work, process->pid))
+	if (is_own(work, process->pid) || is_inherited(work, process->pid))
 		return false;
 	if (work->inherited_count == 0 && getpid() != 1)
 		return true;

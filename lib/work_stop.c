@@ -110,8 +110,9 @@ jobq_work_reader_gone(void *context, int error)
 	struct jobq_work *work = context;
 
 	work->reader_gone = true;
-	work->err->text[0] = '\0';
-	if (error != EPIPE)
+	if (work->status <= JOBQ_EMPTY)
+		work->err->text[0] = '\0';
+	if (work->status <= JOBQ_EMPTY && error != EPIPE)
 		jobq_fail(work->err, JOBQ_IO,
 		    "unable to write to standard output: %s", strerror(error));
 	if (!work->stopping && !work->done)

@@ -22,7 +22,7 @@ setup_file() {
 		echo '{"id":"killer","max_attempts":1}' | jobq-push >/dev/null
 		slow crash jobq-work -j 2 --lease 0.5 --interval 0.2 \
 			--until-done -- sh -c 'echo "$1" >>ran
-			[ "$1" != killer ] || exec kill -9 $PPID' - {id}
+			[ "$1" != killer ] || exec kill -9 $PPID' - '{id}'
 	)
 }
 
@@ -41,7 +41,7 @@ slow() {
 		timeout -k 1 120 "$@" >out 2>err &
 		echo $! >pid
 		wait $! && code=0 || code=$?
-		echo $code >status
+		echo "$code" >status
 	) 3>&- 4>&- </dev/null >/dev/null 2>&1 &
 }
 
@@ -133,7 +133,7 @@ with open("told", "w") as file:
 @test "work: all jobs are run, four at a time, and nothing is printed" {
 	push_jobs 20
 	run_apart timeout 60 jobq-work -j 4 --until-empty -- \
-		sh -c 'echo "$1" >>ran' - {id}
+		sh -c 'echo "$1" >>ran' - '{id}'
 	same 0 "$status"
 	same "" "$stdout$stderr"
 	same "$(seq 20 | sed 's/^/j/' | sort)" "$(sort ran)"
@@ -196,7 +196,7 @@ with open("told", "w") as file:
 
 @test "work: when claim is killed a new circle is built and nothing is lost" {
 	push_jobs 12
-	work -j 2 --lease 1 --until-empty -- sh -c 'echo "$1" >>ran; sleep 0.1' - {id}
+	work -j 2 --lease 1 --until-empty -- sh -c 'echo "$1" >>ran; sleep 0.1' - '{id}'
 	wait_until 20 has_lines 2 ran
 	kill -KILL "$(stage claim)"
 	ends 0
@@ -316,7 +316,7 @@ except OSError:
     pass
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
 		jobq-work -j 2 -- sh -c 'echo >>there; [ "$1" = j1 ] &&
-			trap "exit 0" TERM; sleep 60 & wait' - {id}
+			trap "exit 0" TERM; sleep 60 & wait' - '{id}'
 	same 0 "$status"
 	same 4 "$(state j1)"
 	counts 2 "stage = 2 AND attempt = 0"
@@ -363,7 +363,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
 @test "work: --max-jobs counts on after a death" {
 	push_jobs 9
 	work --lease 1 --ahead 0 --max-jobs 4 -- sh -c 'echo "$1" >>ran
-		[ -e killed ] || sleep 0.3' - {id}
+		[ -e killed ] || sleep 0.3' - '{id}'
 	wait_until 20 has_lines 2 ran
 	: >killed
 	kill -KILL "$(stage run)"
