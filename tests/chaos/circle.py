@@ -86,6 +86,7 @@ class Run:
                         XDG_STATE_HOME=self.folder, TMPDIR=self.folder,
                         PATH=BIN + ":" + os.environ["PATH"])
         self.said = open(self.path("said"), "wb")
+        self.counted = self.ends = 0
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -117,8 +118,14 @@ class Run:
                 yield what, name, int(epoch), int(pid)
 
     def count_ends(self):
+        """How many runs have done their work."""
         with open(self.effects, "rb") as file:
-            return file.read().count(b" end\n")
+            file.seek(self.counted)
+            text = file.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.counted += len(text)
+        self.ends += text.count(b" end\n")
+        return self.ends
 
     def survivors(self):
         """Processes of jobs that outlived their runner."""
