@@ -333,6 +333,9 @@ jobq_loop_turn(struct jobq_loop *loop, int64_t wait_ms)
 		JOBQ_BUG("a turn of the loop inside a callback of the loop");
 	count = epoll_wait(
 	    loop->epoll_fd, loop->batch, BATCH, wait_for(loop, wait_ms));
+	/* After a SIGSTOP: what came meanwhile goes before what became due. */
+	if (count < 0 && errno == EINTR)
+		count = epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0);
 	loop->batch_count = count > 0 ? count : 0;
 	for (int i = 0; i < loop->batch_count; i++)
 		if (loop->batch[i].data.ptr != NULL)

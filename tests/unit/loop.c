@@ -253,3 +253,42 @@ JOBQ_TEST(signals_arrive_as_calls)
 	check_int(order[0] + order[1], SIGTERM + SIGUSR1);
 	jobq_loop_free(loop);
 }
+
+static void
+hear_input(void *context, unsigned what)
+{
+	char byte;
+
+	(void)what;
+	check(read(*(int *)context, &byte, 1) == 1);
+	order[count++] = -1;
+}
+
+JOBQ_TEST(what_came_during_a_stop_goes_before_what_became_due)
+{
+	static struct numbered one = { .number = 1 };
+	struct jobq_watch watch;
+	int fd[2];
+
+	make_pipe(fd);
+	loop = jobq_loop_new();
+	jobq_watch_add(loop, &watch, fd[0], JOBQ_READ, hear_input, &fd[0]);
+	one.timer.due = note;
+	one.timer.context = &one;
+	if (fork() == 0) {
+		usleep(100000);
+		kill(getppid(), SIGSTOP);
+		usleep(100000);
+		check(write(fd[1], "x", 1) == 1);
+		usleep(400000);
+		kill(getppid(), SIGCONT);
+		_exit(0);
+	}
+	jobq_timer_set(loop, &one.timer, jobq_mono_ms() + 400);
+	while (count < 2)
+		jobq_loop_turn(loop, -1);
+	check_int(order[0], -1);
+	check_int(order[1], 1);
+	jobq_watch_remove(loop, &watch);
+	jobq_loop_free(loop);
+}
