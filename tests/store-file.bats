@@ -360,3 +360,9 @@ steps() {
 	tail -n +101 expected | cmp - ready
 	jobq-claim -n 1000 | jq -r .id | cmp - ready
 }
+
+@test "store file: looking for a flow costs nothing for what others have" {
+	jq -nc 'range(2000) | {flow: "big"}' | jobq-push >pushed
+	(($(steps claim.probe.sql '{"limit":1,"flow":"small"}') < 1000))
+	(($(steps claim.probe.sql '{"limit":1,"flow":"big"}') < 1000))
+}

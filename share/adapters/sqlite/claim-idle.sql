@@ -1,9 +1,17 @@
 -- Said when fewer jobs were taken than were wanted. unfinished is what is
 -- pending or running of the queues or the flow, counted no further than 1000,
 -- and for some queues or a flow only when that is asked for; what is blocked
--- does not count.
+-- does not count. next_in is of the queues or the flow, too: where a thousand
+-- jobs of others are due before theirs, the time of the thousandth is said.
 SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
-	min((SELECT min(run_ms) FROM job WHERE stage = 1), 9e15) - r.now)
+	min(coalesce((SELECT d.run_ms FROM (SELECT run_ms, queue, flow
+			FROM job INDEXED BY job_due
+			WHERE stage = 1 ORDER BY run_ms LIMIT 1000) d
+		WHERE (r.flow IS NULL OR d.flow = r.flow)
+			AND (NOT r.by_queue OR d.queue IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		LIMIT 1), (SELECT run_ms FROM job INDEXED BY job_due
+		WHERE stage = 1 ORDER BY run_ms LIMIT 1 OFFSET 999)), 9e15) - r.now)
 		/ 1000.0, 3), '')
 	|| CASE WHEN ?1 ->> '$.count' IS NOT 1
 		AND (r.by_queue OR r.flow IS NOT NULL) THEN '' ELSE ',"unfinished":'

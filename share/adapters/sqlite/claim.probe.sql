@@ -7,7 +7,14 @@ WITH r AS MATERIALIZED (SELECT
 	?1 ->> '$.worker' AS worker,
 	coalesce(json_array_length(?1, '$.queues'), 0) > 0 AS by_queue)
 SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
-	(SELECT min(run_ms) FROM job WHERE stage = 1) - r.now)
+	coalesce((SELECT d.run_ms FROM (SELECT run_ms, queue, flow
+			FROM job INDEXED BY job_due
+			WHERE stage = 1 ORDER BY run_ms LIMIT 1000) d
+		WHERE (r.flow IS NULL OR d.flow = r.flow)
+			AND (NOT r.by_queue OR d.queue IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		LIMIT 1), (SELECT run_ms FROM job INDEXED BY job_due
+		WHERE stage = 1 ORDER BY run_ms LIMIT 1 OFFSET 999)) - r.now)
 		/ 1000.0, 3), '')
 	|| CASE WHEN ?1 ->> '$.count' IS NOT 1
 		AND (r.by_queue OR r.flow IS NOT NULL) THEN '' ELSE ',"unfinished":'
@@ -45,15 +52,19 @@ FROM r WHERE coalesce(json_array_length(?1, '$.events'), 0) = 0
 		WHERE stage = 3 AND lease_until < r.now)
 	AND NOT EXISTS (SELECT 1 FROM job WHERE expires_ms IS NOT NULL
 		AND stage < 3 AND expires_ms <= r.now)
-	AND (r.wanted = 0 OR NOT EXISTS (SELECT 1
+	AND (r.wanted = 0 OR r.flow IS NOT NULL OR NOT EXISTS (SELECT 1
 		FROM queue q CROSS JOIN job j
 			ON j.stage = 2 AND j.queue = q.name AND j.rescues < 2
 		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
-			(SELECT value FROM json_each(?1, '$.queues')))
-			AND (r.flow IS NULL OR j.flow = r.flow)))
-	AND (r.wanted = 0 OR NOT EXISTS (SELECT 1
+			(SELECT value FROM json_each(?1, '$.queues')))))
+	AND (r.wanted = 0 OR r.flow IS NOT NULL OR NOT EXISTS (SELECT 1
 		FROM queue q CROSS JOIN job j
 			ON j.stage = 2 AND j.queue = q.name AND j.rescues >= 2
 		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
-			(SELECT value FROM json_each(?1, '$.queues')))
-			AND (r.flow IS NULL OR j.flow = r.flow)))
+			(SELECT value FROM json_each(?1, '$.queues')))))
+	AND (r.wanted = 0 OR r.flow IS NULL OR NOT EXISTS (SELECT 1
+		FROM job j INDEXED BY job_flow
+			CROSS JOIN queue q ON q.name = j.queue
+		WHERE j.flow = r.flow AND j.stage = 2 AND q.paused_ms IS NULL
+			AND (NOT r.by_queue OR q.name IN
+			(SELECT value FROM json_each(?1, '$.queues')))))
