@@ -139,6 +139,13 @@ jobq_ring_feed(struct jobq_ring *ring)
 	enum jobq_status status;
 
 	for (;;) {
+		/* No more than the store takes at once. */
+		if (jobq_batch_full(&ring->events)) {
+			if (ring->store_backoff.next_ms == 0)
+				jobq_ring_turn(ring);
+			if (jobq_batch_full(&ring->events))
+				break;
+		}
 		status = jobq_reader_next(&ring->input.reader, &line, &err);
 		if (status == JOBQ_EMPTY)
 			break;
@@ -149,12 +156,6 @@ jobq_ring_feed(struct jobq_ring *ring)
 			*ring->err = err;
 			ring->status = JOBQ_INVALID;
 			jobq_ring_stop_claiming(ring);
-		}
-		/* No more than the store takes at once. */
-		if (jobq_batch_full(&ring->events)) {
-			jobq_ring_turn(ring);
-			if (jobq_batch_full(&ring->events))
-				break;
 		}
 	}
 }

@@ -271,7 +271,9 @@ jobq_ring_turn(struct jobq_ring *ring)
 	make_request(ring, &request);
 	status = jobq_store_call(ring->store, JOBQ_VERB_CLAIM, &request,
 	    deadline_ms(ring), take_answer, ring, &err);
-	if (status == JOBQ_INVALID)
+	/* With no event to blame it is the claim itself that is refused. */
+	if (status == JOBQ_INVALID &&
+	    ring->events.count + ring->alive.count > 0)
 		status = settle_singly(ring, &err);
 	if (status == JOBQ_OK) {
 		jobq_backoff_reset(&ring->store_backoff);

@@ -30,6 +30,16 @@ load support/ring
 	same '4 1' "$(state soon) $(state late)"
 }
 
+@test "ring: --until-empty waits for nothing that is due elsewhere" {
+	jq -nc '{id: "a", queue: "q", flow: "f"},
+		{id: "b", run_at: (now + 20 | todate)}' | jobq-push >pushed
+	circle a 'jobq-claim --ring 1 --until-empty --queue q' 'jobq-run -- true'
+	ends a '0 0'
+	circle b 'jobq-claim --ring 1 --until-empty --flow f' 'jobq-run -- true'
+	ends b '0 0'
+	same '4 1' "$(state a) $(state b)"
+}
+
 @test "ring: --until-empty does not wait for what others run" {
 	push_jobs 1
 	take -n1
@@ -368,6 +378,11 @@ load support/ring
 	mv handler.new handler
 	ends a '0 0'
 	counts 4 'stage = 4 AND attempt = 1'
+}
+
+@test "ring: a claim that the store refuses whole ends it, exit 2" {
+	circle a 'jobq-claim -S fail:invalid --ring 1' 'jobq-run -- true'
+	ends a '2 0'
 }
 
 @test "ring: the store may be away for a while" {
