@@ -95,6 +95,11 @@ examine(const struct jobq_doctor *doctor, struct jobq_err *err)
 		jobq_doctor_files(doctor, url);
 		status = jobq_doctor_store(doctor, store, err);
 	}
+	if (status == JOBQ_OK)
+		status = jobq_doctor_plan(doctor, store, err);
+	if (status == JOBQ_OK)
+		status = jobq_doctor_rehearsal(
+		    doctor, url, jobq_store_adapter(store), err);
 	jobq_store_close(store);
 	free(url);
 	return status;

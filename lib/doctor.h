@@ -43,4 +43,19 @@ void jobq_doctor_driver(const struct jobq_doctor *doctor, const char *url,
 enum jobq_status jobq_doctor_store(const struct jobq_doctor *doctor,
     struct jobq_store *store, struct jobq_err *err);
 
+/*
+ * The plan of the verb claim: no statement may read a table that grows with
+ * the jobs from end to end. Nothing is told of a store that has no plans.
+ */
+enum jobq_status jobq_doctor_plan(const struct jobq_doctor *doctor,
+    struct jobq_store *store, struct jobq_err *err);
+
+/*
+ * Does a job's whole way through the store at url, which is opened for
+ * writing, and takes it back. A store that cannot be written is a finding;
+ * one that is busy is JOBQ_AGAIN, too.
+ */
+enum jobq_status jobq_doctor_rehearsal(const struct jobq_doctor *doctor,
+    const char *url, const struct jobq_adapter *adapter, struct jobq_err *err);
+
 #endif

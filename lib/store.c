@@ -36,6 +36,8 @@ static const char *const verb_names[JOBQ_VERBS] = {
 	[JOBQ_VERB_PAUSE] = "pause",
 	[JOBQ_VERB_RESUME] = "resume",
 	[JOBQ_VERB_CHECK] = "check",
+	[JOBQ_VERB_REHEARSE] = "rehearse",
+	[JOBQ_VERB_PLAN] = "plan",
 };
 
 const char *

@@ -34,7 +34,10 @@ enum jobq_verb {
 	JOBQ_VERB_PRUNE,
 	JOBQ_VERB_PAUSE,
 	JOBQ_VERB_RESUME,
-	JOBQ_VERB_CHECK, /* what the doctor asks; not part of DESIGN's list */
+	/* What the doctor asks; no work needs them. */
+	JOBQ_VERB_CHECK,
+	JOBQ_VERB_REHEARSE,
+	JOBQ_VERB_PLAN,
 	JOBQ_VERBS,
 };
 

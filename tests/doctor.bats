@@ -11,6 +11,22 @@ setup() {
 	unset "${!JOBQ_TEST_@}"
 }
 
+# adapter SED_SCRIPT FILE: a copy of the embedded store's adapter with that
+# change to FILE, and $JOBQ_URL with it; fails when nothing was changed.
+adapter() {
+	cp -r "$TOP/share/adapters/sqlite" mine
+	sed -i "$1" "mine/$2"
+	not cmp -s "mine/$2" "$TOP/share/adapters/sqlite/$2"
+	JOBQ_URL="$JOBQ_URL?adapter=$PWD/mine"
+}
+
+# rows: all that is in the store.
+rows() {
+	sqlite3 store/q.db 'SELECT * FROM job; SELECT * FROM body;
+		SELECT * FROM event; SELECT * FROM need; SELECT * FROM queue;
+		SELECT * FROM meta; SELECT * FROM sqlite_sequence'
+}
+
 # finding CHECK [PROGRAM]: of the findings in $stdout, the texts under CHECK;
 # with a program, those for which it is true.
 finding() {
@@ -24,7 +40,8 @@ finding() {
 	same "" "$stderr"
 	json -s 'all(.ok) and all(.text | length > 0) and (map(.check) |
 		contains(["store", "setting", "commands", "driver", "adapter",
-		"files", "folder", "disk", "integrity", "durability", "clock"]))' \
+		"files", "folder", "disk", "integrity", "durability", "clock",
+		"plan", "rehearsal"]))' \
 		<<<"$stdout"
 	same "$JOBQ_URL, named by JOBQ_URL" "$(finding store)"
 	has "$(finding driver)" sqlite
@@ -190,6 +207,117 @@ finding() {
 	same 0 "$status"
 	has "$(finding adapter)" "cannot do"
 	has "$(finding checks)" "does not check itself"
+}
+
+@test "doctor: rehearses a job's way, and nothing of it is left" {
+	local ids
+	printf '%s\n' '{"id":"a","queue":"q"}' '{"id":"b","needs":["a"]}' |
+		jobq-push >/dev/null
+	timeout 20 jobq-claim -n 1 --lease 60 | jq -c '{event:"output",id,n:1,
+		epoch:.lease.epoch,worker:.lease.worker,text:"x"}' |
+		jobq-report >/dev/null
+	rows >before
+	same 1 "$(sqlite3 store/q.db 'SELECT count(*) FROM event')"
+	run_apart jobq-doctor -vv
+	same 0 "$status"
+	has "$(finding rehearsal .ok)" "push, list, claim and settle" "taken back"
+	has "$stderr" "rehearse took"
+	rows >after
+	diff before after
+	run_apart jobq-list --name rehearsal
+	same "" "$stdout"
+	same 2 "$(jobq-list | wc -l)"
+}
+
+@test "doctor: a rehearsal rings for nobody" {
+	jobq-doctor >/dev/null
+	same 0 "$(stat -c %s store/q.db.turn)"
+}
+
+@test "doctor: an adapter whose claim takes no job is found" {
+	adapter 's/^UPDATE req SET wanted = .*/DELETE FROM take/' claim.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding rehearsal .ok==false)" "texts are wrong" \
+		"claim answers 0 lines about the one job, not 1"
+	same 0 "$(sqlite3 store/q.db 'SELECT count(*) FROM job')"
+}
+
+@test "doctor: an adapter whose probe sees no job is found" {
+	adapter 's/q.paused_ms IS NULL AND/q.paused_ms = 1 AND/' claim.probe.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding rehearsal .ok==false)" "claim answers 0 lines"
+}
+
+@test "doctor: an adapter that settles what is stale is found" {
+	adapter "s/j.epoch = e.value ->> '..epoch'/1/" settle-events.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding rehearsal .ok==false)" \
+		'settle of another epoch gives settled as true, not "stale"'
+}
+
+@test "doctor: an adapter that changes numbers is found" {
+	adapter 's/^SELECT p.job, p.line/SELECT p.job, replace(p.line, 740993, 740992)/' \
+		push.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding rehearsal .ok==false)" \
+		"push gives input as [1.10,9007199254740992,1e400], not [1.10,"
+}
+
+@test "doctor: an adapter with a text that is no SQL is found" {
+	adapter 's/^INSERT INTO take$/INSERT INTO taken/' claim.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding plan .ok==false)" "$PWD/mine/claim.sql" taken
+	has "$(finding rehearsal .ok==false)" "could not be done: claim:" taken
+	same 0 "$(sqlite3 store/q.db 'SELECT count(*) FROM job')"
+}
+
+@test "doctor: a claim that reads a whole table is found" {
+	adapter 's/FROM job f INDEXED BY job_ready/FROM job f NOT INDEXED/' claim.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding plan .ok==false)" " of claim.sql reads the whole table job"
+	has "$(finding rehearsal .ok)" "taken back"
+}
+
+@test "doctor: a claim that reads a whole index is found" {
+	adapter 's/^UPDATE req SET wanted = .*/UPDATE req SET flow = (SELECT max(n + 0) FROM event INDEXED BY event_once)/' \
+		claim.sql
+	run_apart jobq-doctor
+	same 1 "$status"
+	same 1 "$(finding plan .ok==false | wc -l)"
+	has "$(finding plan .ok==false)" " of claim.sql reads the whole table event"
+}
+
+@test "doctor: an adapter that cannot rehearse is not checked" {
+	adapter 's/"rehearse", "plan"/"prune"/; s/, "plan"\]/]/' adapter.json
+	run_apart jobq-doctor
+	same 0 "$status"
+	same "not checked: the adapter cannot rehearse" "$(finding rehearsal .ok)"
+	same "" "$(finding plan)"
+}
+
+@test "doctor: a store that another holds is said to be busy, exit 75" {
+	spawn flock store/q.db.turn sleep 60
+	wait_until 10 not flock -n store/q.db.turn true
+	run_apart timeout 60 jobq-doctor
+	same 75 "$status"
+	has "$(finding rehearsal .ok==false)" "could not be done: " "fuser"
+	has "$stderr" "q.db.turn"
+	[ -n "$(finding plan .ok)" ]
+}
+
+@test "doctor: a store that cannot be written is a failure" {
+	rm -f store/q.db.turn
+	mkdir store/q.db.turn
+	chmod 700 store/q.db.turn
+	run_apart jobq-doctor
+	same 1 "$status"
+	has "$(finding rehearsal .ok==false)" "could not be done: " q.db.turn
 }
 
 @test "doctor: a table by --table and on a terminal, lines by --json" {

@@ -85,8 +85,9 @@ jobq_sqlite_execute(struct jobq_sqlite *store, const char *doing,
 				 : jobq_sqlite_error(store, doing, code, err);
 }
 
-static enum jobq_status
-prepare(struct jobq_sqlite *store, const struct jobq_sqlite_text *text,
+enum jobq_status
+jobq_sqlite_prepare(struct jobq_sqlite *store,
+    const struct jobq_sqlite_text *text,
     struct jobq_sqlite_statement *statement, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
@@ -145,10 +146,9 @@ divide(struct jobq_sqlite_text *text, const char *sql)
 	}
 }
 
-/* The text of a file; one without statements when there is none. */
-static enum jobq_status
-find_text(struct jobq_sqlite *store, const char *verb, const char *ending,
-    struct jobq_sqlite_text **out, struct jobq_err *err)
+enum jobq_status
+jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
+    const char *ending, struct jobq_sqlite_text **out, struct jobq_err *err)
 {
 	struct jobq_buf name = JOBQ_BUF_INIT;
 	struct jobq_buf sql = JOBQ_BUF_INIT;
@@ -219,8 +219,8 @@ is_wanted(const struct jobq_sqlite_statement *statement,
 	       memcmp(value->at + 1, statement->value, value->len - 2) == 0;
 }
 
-static enum jobq_status
-run_text(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
+enum jobq_status
+jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
     const char *request, size_t len, struct jobq_err *err)
 {
 	struct jobq_object members = { 0 };
@@ -235,7 +235,8 @@ run_text(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
 		if (!is_wanted(statement, &members))
 			continue;
 		if (statement->prepared == NULL)
-			status = prepare(store, text, statement, err);
+			status =
+			    jobq_sqlite_prepare(store, text, statement, err);
 		/* A text of comments alone is no statement. */
 		if (status != JOBQ_OK || statement->prepared == NULL)
 			continue;
@@ -258,7 +259,7 @@ transact(struct jobq_sqlite *store, const char *begin,
 	status = jobq_sqlite_execute(store, "use", begin, err);
 	if (status != JOBQ_OK)
 		return status;
-	status = run_text(store, text, request, len, err);
+	status = jobq_sqlite_run(store, text, request, len, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_execute(store, "write to", "COMMIT", err);
 	if (status != JOBQ_OK && sqlite3_get_autocommit(store->db) == 0)
@@ -306,34 +307,46 @@ hand_out(struct jobq_sqlite *store, jobq_line_fn *line, void *context,
 	return status;
 }
 
+/* A verb that has texts; what it says is added to lines. */
+static enum jobq_status
+answer(struct jobq_sqlite *store, const char *verb, const char *request,
+    size_t len, struct jobq_err *err)
+{
+	struct jobq_sqlite_text *text = NULL;
+	enum jobq_status status;
+
+	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
+	if (status == JOBQ_OK && text->count > 0)
+		status = transact(store, "BEGIN", text, request, len, err);
+	if (status != JOBQ_OK || store->lines.len > 0)
+		return status;
+	status = jobq_sqlite_ready(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
+	if (status != JOBQ_OK)
+		return status;
+	return jobq_adapter_reads(store->adapter, verb)
+		   ? transact(store, "BEGIN", text, request, len, err)
+		   : write_verb(store, verb, text, request, len, err);
+}
+
 static enum jobq_status
 sqlite_call(void *handle, const char *verb, const char *request, size_t len,
     int64_t deadline, jobq_line_fn *line, void *context, struct jobq_err *err)
 {
 	struct jobq_sqlite *store = handle;
 	enum jobq_status status;
-	struct jobq_sqlite_text *text = NULL, *probe = NULL;
 
 	jobq_sqlite_deadline(store, deadline);
 	/* A store is made when it is opened. */
 	if (strcmp(verb, "init") == 0)
 		return JOBQ_OK;
-	status = find_text(store, verb, ".probe.sql", &probe, err);
-	if (status == JOBQ_OK && probe->count > 0)
-		status = transact(store, "BEGIN", probe, request, len, err);
-	if (status != JOBQ_OK)
-		return status;
-	if (store->lines.len == 0) {
-		status = jobq_sqlite_ready(store, err);
-		if (status == JOBQ_OK)
-			status = find_text(store, verb, ".sql", &text, err);
-		if (status == JOBQ_OK)
-			status = jobq_adapter_reads(store->adapter, verb)
-				     ? transact(store, "BEGIN", text, request,
-					   len, err)
-				     : write_verb(store, verb, text, request,
-					   len, err);
-	}
+	if (strcmp(verb, "rehearse") == 0)
+		status = jobq_sqlite_rehearse(store, request, len, err);
+	else if (strcmp(verb, "plan") == 0)
+		status = jobq_sqlite_plan(store, request, len, err);
+	else
+		status = answer(store, verb, request, len, err);
 	if (status != JOBQ_OK) {
 		jobq_buf_clear(&store->lines);
 		return status;

@@ -1,6 +1,6 @@
 /*
- * Shared by the two files of the driver: the open store, its errors and its
- * deadline.
+ * Shared by the files of the driver: the open store, its errors, its deadline
+ * and its texts.
  */
 #ifndef JOBQ_SQLITE_INSIDE_H
 #define JOBQ_SQLITE_INSIDE_H
@@ -58,6 +58,32 @@ enum jobq_status jobq_sqlite_execute(struct jobq_sqlite *store,
  */
 enum jobq_status jobq_sqlite_ready(
     struct jobq_sqlite *store, struct jobq_err *err);
+
+/*
+ * The text VERB.ENDING, the store's own until the next call for another; one
+ * without statements when there is no such file.
+ */
+enum jobq_status jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
+    const char *ending, struct jobq_sqlite_text **text, struct jobq_err *err);
+
+/* Prepares one of its statements; a comment alone stays NULL. */
+enum jobq_status jobq_sqlite_prepare(struct jobq_sqlite *store,
+    const struct jobq_sqlite_text *text,
+    struct jobq_sqlite_statement *statement, struct jobq_err *err);
+
+/*
+ * Runs the statements of a text that are meant for this request, inside the
+ * caller's transaction; what they say is added to the store's lines.
+ */
+enum jobq_status jobq_sqlite_run(struct jobq_sqlite *store,
+    struct jobq_sqlite_text *text, const char *request, size_t len,
+    struct jobq_err *err);
+
+/* The verbs of the doctor; what they say is added to the store's lines. */
+enum jobq_status jobq_sqlite_rehearse(struct jobq_sqlite *store,
+    const char *request, size_t len, struct jobq_err *err);
+enum jobq_status jobq_sqlite_plan(struct jobq_sqlite *store,
+    const char *request, size_t len, struct jobq_err *err);
 
 /* The driver's open and close (driver.h). */
 enum jobq_status jobq_sqlite_open(struct jobq_url *url,
