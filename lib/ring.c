@@ -79,9 +79,9 @@ void
 jobq_ring_answer(
     struct jobq_ring *ring, int64_t n, const char *line, size_t len)
 {
-	if (n < ring->answers_n || !ring->out_open)
+	if (!ring->out_open)
 		return;
-	if (n > ring->answers_n)
+	if (n != ring->answers_n)
 		jobq_buf_clear(&ring->answers);
 	ring->answers_n = n;
 	jobq_buf_add(&ring->answers, line, len);

@@ -67,10 +67,9 @@ take_alive(struct jobq_ring *ring, unsigned long number)
 		jobq_ring_answer(ring, n, event->line.at, event->line.len);
 		return;
 	}
-	if (n > ring->alive_n)
+	/* A pipe keeps the order; a runner that began anew counts from 1. */
+	if (n != ring->alive_n)
 		jobq_batch_clear(&ring->alive);
-	if (n < ring->alive_n)
-		return;
 	ring->alive_n = n;
 	jobq_batch_event(&ring->alive, event, number);
 }

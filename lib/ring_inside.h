@@ -67,7 +67,7 @@ void jobq_ring_stop_claiming(struct jobq_ring *ring);
 /* Writes a line to the runner, when it can be written. */
 void jobq_ring_write(struct jobq_ring *ring, const char *line, size_t len);
 
-/* Adds a line to the answers of alive round n; older rounds are dropped. */
+/* Adds a line to the answers of alive round n; other rounds are dropped. */
 void jobq_ring_answer(
     struct jobq_ring *ring, int64_t n, const char *line, size_t len);
 

@@ -272,6 +272,15 @@ load support/ring
 
 # --- stop --------------------------------------------------------------------
 
+@test "ring: alive is answered also to a runner that counts anew" {
+	push_jobs 1
+	echo '{"event":"alive","n":1000,"jobs":[["x",1]]}' >before
+	circle a 'jobq-claim --ring 1 --lease 1s --until-empty' \
+		'bash -c "cat before; exec jobq-run -- sleep 3"'
+	ends a '0 0'
+	counts 1 'stage = 4 AND rescues = 0'
+}
+
 @test "ring: a running job that is cancelled ends within seconds" {
 	push_jobs 1
 	circle a 'jobq-claim --ring 1 --until-empty' \
