@@ -228,9 +228,22 @@ jobq_report_finish(struct jobq_report *report, struct jobq_err *err)
 						    : status;
 }
 
+/* The line at hand, with a word of ours in place of the store's. */
+static void
+print_settled(struct jobq_report *report, const char *word)
+{
+	static const char *const nothing[] = { NULL };
+	struct jobq_buf line = JOBQ_BUF_INIT;
+
+	jobq_line_strip(&report->event.members, nothing, &line);
+	jobq_buf_printf(&line, ",\"settled\":\"%s\"}", word);
+	print_line(report, line.data, line.len);
+	jobq_buf_release(&line);
+}
+
 /* A request to cancel a job, as an event: the store's own verb. */
 static enum jobq_status
-cancel(struct jobq_report *report, struct jobq_err *err)
+ask_cancel(struct jobq_report *report, struct jobq_err *err)
 {
 	const struct jobq_event *event = &report->event;
 	struct jobq_buf request = JOBQ_BUF_INIT;
@@ -245,6 +258,21 @@ cancel(struct jobq_report *report, struct jobq_err *err)
 	    DEADLINE_MS, print_answer, report, err);
 	jobq_buf_release(&request);
 	return status;
+}
+
+static enum jobq_status
+cancel(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = open_store(report, err);
+
+	if (status == JOBQ_OK)
+		status = insist(report, ask_cancel, err);
+	if (status != JOBQ_UNSUPPORTED && status != JOBQ_INVALID)
+		return status;
+	jobq_log(JOBQ_ERROR, "%s", err->text);
+	print_settled(
+	    report, status == JOBQ_INVALID ? "refused" : "unsupported");
+	return JOBQ_OK;
 }
 
 enum jobq_status
@@ -271,10 +299,8 @@ jobq_report_line(struct jobq_report *report, struct jobq_span line,
 	if (status != JOBQ_OK)
 		return status;
 	if (is_event && report->settles && event->id != NULL &&
-	    event->kind == JOBQ_EVENT_CANCEL && event->settled.len == 0) {
-		status = open_store(report, err);
-		return status == JOBQ_OK ? insist(report, cancel, err) : status;
-	}
+	    event->kind == JOBQ_EVENT_CANCEL && event->settled.len == 0)
+		return cancel(report, err);
 	print_line(report, line.at, line.len);
 	return JOBQ_OK;
 }

@@ -264,6 +264,33 @@ settled() {
 	same '5|cancel' "$(job j2 stage reason)"
 }
 
+@test "report: a request that the store cannot grant is told, and all goes on" {
+	make_picky_store
+	export JOBQ_URL=$picky
+	push_jobs 1
+	take
+	report "{\"event\":\"cancel\", \"id\":\"j1\" }
+$(line "$completed")"
+	same 0 "$status"
+	same '{"event":"cancel", "id":"j1" ,"settled":"unsupported"}' \
+		"${lines[0]}"
+	json '.settled == true' <<<"${lines[1]}"
+	same 1 "${#stderr_lines[@]}"
+	has "$stderr" "'cancel'"
+}
+
+@test "report: a request to cancel waits while another program writes" {
+	push_jobs 1
+	echo '{"event":"cancel","id":"j1"}' >r.in
+	lock_store
+	background r jobq-report
+	not wait_until 0.5 test -s r.status
+	unlock_store
+	exits 0 r
+	json '.done == true' <r.out
+	same 5 "$(state j1)"
+}
+
 @test "report: a thousand jobs in order, none delayed, none lost" {
 	push_jobs 1000
 	take -n1000
@@ -420,15 +447,13 @@ settled() {
 	wait_until 20 has_lines 1 r.out
 	touch away
 	line "$completed" | tail -n 1 >&5
-	echo '{"event":"cancel","id":"j1"}' >&5
 	wait_until 20 grep -q 'trying again' r.err
 	send USR1 r
 	wait_until 20 grep -q 'waits for the store' r.err
 	rm away
 	exec 5>&-
 	exits 0 r
-	json -s 'map(.event) == ["completed", "completed", "cancel"]
-		and all(.[:2][]; .settled == true)' <r.out
+	json -s 'map(.id) == ["j1", "j2"] and all(.settled == true)' <r.out
 }
 
 @test "report: exits 1 when a job failed for good, not when it will be retried" {

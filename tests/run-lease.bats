@@ -204,7 +204,8 @@ answer_alive() {
 	last '.id == "b" and .reason == "waiting" and .n == 1'
 	# Outside of it jobs wait as long as it takes.
 	{ job a 30; job b 30; } >lines
-	timeout 60 jobq-run -- sleep 1.3 <lines >out
+	timeout 60 jobq-run -- sh -c '[ $JOBQ_ID = b ] || sleep 1.2' \
+		<lines >out
 	seen 2 '.event == "completed"'
 }
 

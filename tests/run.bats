@@ -627,10 +627,11 @@ serve() {
 @test "run: once stopped it lets its input go while its jobs have their grace" {
 	mkfifo in
 	spawn sh -c 'exec jobq-run --grace 30 -- sh -c "
-		trap : TERM; until test -e end; do sleep 0.02; done" <in >out'
+		trap : TERM; : >ready
+		until test -e end; do sleep 0.02; done" <in >out'
 	exec 9>in
 	echo '{"id":"a"}' >&9
-	wait_until 20 grep -q started out
+	wait_until 20 test -e ready
 	kill -TERM "$spawned_pid"
 	wait_until 20 writes_in_vain
 	kill -0 "$spawned_pid"

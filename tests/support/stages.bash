@@ -101,10 +101,14 @@ background() {
 		echo $? >"$name.status"' - "$name" "$in" "$@"
 }
 
-# send SIGNAL NAME: to a command of background.
+# send SIGNAL NAME: to a command of background or a stage.
 send() {
 	wait_until 20 test -s "$2.pid"
-	kill -s "$1" "$(<"$2.pid")"
+	kill -s "$1" "$(<"$2.pid")" || {
+		echo "$2 has ended:"
+		tail -n +1 "$2.err" ./*.status ./*.codes
+		return 1
+	}
 }
 
 # exits CODE NAME: a command of background ends, and with that code.
@@ -113,7 +117,10 @@ exits() {
 		echo "$2 does not end"
 		return 1
 	}
-	same "$1" "$(<"$2.status")"
+	same "$1" "$(<"$2.status")" || {
+		cat "$2.err"
+		return 1
+	}
 }
 
 # lock_store, unlock_store: another program that writes to it.
