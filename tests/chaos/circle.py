@@ -87,6 +87,8 @@ class Run:
                         PATH=BIN + ":" + os.environ["PATH"])
         self.said = open(self.path("said"), "wb")
         self.counted = self.ends = 0
+        # Told to end, a run still takes its circles with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -21,7 +21,7 @@ idle() {
 
 @test "ring: P18 100,000 jobs later memory and descriptors are the same" {
 	local jobs=${JOBQ_TEST_RING_JOBS:-100000} first last CIRCLE_LIMIT=600
-	circle a 'jobq-claim --ring 4' 'jobq-run -j 4 -- true'
+	circle a 'jobq-claim --ring 16' 'jobq-run -j 16 -- true'
 	seq $((jobs / 10)) | jq -c '{input: .}' | jobq-push >/dev/null
 	wait_until 100 idle
 	measure first
