@@ -71,6 +71,21 @@ jobq_work_publish(struct jobq_work *work)
 
 /* --- the beginning of a circle ------------------------------------------- */
 
+/* How long a stage may go on when the other has ended. */
+static int64_t
+end_ms(const struct jobq_work *work)
+{
+	int64_t grace_ms = work->options->grace_ms;
+	int64_t most_ms;
+
+	if (grace_ms == JOBQ_NOT_GIVEN)
+		grace_ms = GRACE_MS;
+	most_ms = work->stage[JOBQ_RUN].ended
+		      ? jobq_work_lease_ms(work->options)
+		      : grace_ms + END_LEAST_MS;
+	return most_ms > END_LEAST_MS ? most_ms : END_LEAST_MS;
+}
+
 /* The ends of the next circle; false when none is needed any more. */
 static bool
 find_end(struct jobq_work *work, struct jobq_work_end *end)
@@ -133,7 +148,9 @@ start_circle(struct jobq_work *work)
 		work->stage[i].ended = true;
 		work->stage[i].wait_status = W_EXITCODE(75, 0);
 	}
+	work->sweep_until_ms = work->begun_ms + SWEEP_MOST_MS;
 	jobq_timer_set(work->loop, &work->sweep, work->begun_ms);
+	jobq_timer_set(work->loop, &work->step, work->begun_ms + end_ms(work));
 }
 
 /* --- its end ------------------------------------------------------------- */
@@ -250,27 +267,12 @@ circle_over(struct jobq_work *work)
 	jobq_work_publish(work);
 }
 
-/* How long a stage may go on when the other has ended. */
-static int64_t
-end_ms(const struct jobq_work *work)
-{
-	int64_t grace_ms = work->options->grace_ms;
-	int64_t most_ms;
-
-	if (grace_ms == JOBQ_NOT_GIVEN)
-		grace_ms = GRACE_MS;
-	most_ms = work->stage[JOBQ_RUN].ended
-		      ? jobq_work_lease_ms(work->options)
-		      : grace_ms + END_LEAST_MS;
-	return most_ms > END_LEAST_MS ? most_ms : END_LEAST_MS;
-}
-
 static void
 sweep(struct jobq_work *work)
 {
 	int64_t now_ms = jobq_mono_ms();
 
-	work->sweeping = jobq_circle_sweep(work);
+	work->sweeping = jobq_circle_sweep(work, work->sweeping);
 	if (work->sweeping && now_ms >= work->sweep_until_ms) {
 		jobq_log(JOBQ_ERROR,
 		    "processes that jobs left behind survive KILL and are "

@@ -242,24 +242,30 @@ jobq_circle_reap(struct jobq_work *work)
 			jobq_process_reap(&work->children.item[i]);
 }
 
-/* Whether a child that is unknown was left by a runner. */
+/* Whether an unknown child can only be what a runner left. */
 static bool
-is_left(const struct jobq_work *work, const struct jobq_process *process)
+tells_all(const struct jobq_work *work)
+{
+	return work->inherited_count == 0 && getpid() != 1;
+}
+
+static bool
+is_named(const struct jobq_process *process)
 {
 	struct jobq_buf id = JOBQ_BUF_INIT;
-	bool named;
+	bool named = jobq_process_env(process, "JOBQ_ID", &id);
 
-	if (is_own(work, process->pid) || is_inherited(work, process->pid))
-		return false;
-	if (work->inherited_count == 0 && getpid() != 1)
-		return true;
-	named = jobq_process_env(process, "JOBQ_ID", &id);
 	jobq_buf_release(&id);
 	return named;
 }
 
+/*
+ * A pass that finds anything is followed by another: who has just died may
+ * have left children to us since the list was made, and a process in the
+ * middle of an exec shows no environment for a moment.
+ */
 bool
-jobq_circle_sweep(struct jobq_work *work)
+jobq_circle_sweep(struct jobq_work *work, bool again)
 {
 	bool listed = false;
 	bool left = false;
@@ -268,8 +274,16 @@ jobq_circle_sweep(struct jobq_work *work)
 	for (size_t i = 0; i < work->children.count; i++) {
 		const struct jobq_process *child = &work->children.item[i];
 
-		if (!is_left(work, child) || jobq_process_reap(child))
+		if (is_own(work, child->pid) || is_inherited(work, child->pid))
 			continue;
+		if (jobq_process_reap(child)) {
+			left = true;
+			continue;
+		}
+		if (!tells_all(work) && !is_named(child)) {
+			left = left || !again;
+			continue;
+		}
 		if (!listed)
 			jobq_processes_all(work->spawner, &work->all);
 		listed = left = true;

@@ -106,8 +106,11 @@ void jobq_circle_signal(struct jobq_work *work, int stage, int signal_number);
 /* Takes in who has exited, adopted processes included. */
 void jobq_circle_reap(struct jobq_work *work);
 
-/* Kills what a dead runner left; whether anything was still there. */
-bool jobq_circle_sweep(struct jobq_work *work);
+/*
+ * Kills what a dead runner left; whether to look again. again: it is not the
+ * first look, so what cannot be told apart by now is somebody else's.
+ */
+bool jobq_circle_sweep(struct jobq_work *work, bool again);
 
 /* The exit code of a stage that ended; -1 when it died of a signal. */
 int jobq_stage_code(const struct jobq_stage *stage);

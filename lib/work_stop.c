@@ -48,7 +48,7 @@ force(struct jobq_work *work)
 		    work->loop, &work->bound, now_ms + FORCE_CLAIM_MS);
 	} else {
 		jobq_circle_signal(work, JOBQ_CLAIM, SIGKILL);
-		jobq_circle_sweep(work);
+		jobq_circle_sweep(work, true);
 		jobq_work_stopped(work, false);
 	}
 	work->forced++;

@@ -232,6 +232,7 @@ with open("told", "w") as file:
 	kill -KILL "$(stage run)"
 	wait_until 10 gone "$(<left)"
 	not gone "$(<mine)"
+	wait_until 20 grep -q 'a new circle' work.err
 	send TERM work
 	ends 0
 	not gone "$(<mine)"
@@ -419,10 +420,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
 	once 12 "stage = 4"
 	grep -q 'events are left out' work.err
 	exec 8<pipe 9>&-
-	timeout 30 jq -c .event <&8 >read
+	timeout 30 jq -c .event <&8 >seen
 	exec 8<&-
 	ends 0
-	(($(wc -l <read) > 8))
+	(($(wc -l <seen) > 8))
 }
 
 @test "work: when the reader of --events goes away jobs are given back" {
