@@ -1,15 +1,14 @@
 #include "health.h"
 
 #include "buf.h"
+#include "child.h"
 #include "mem.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -225,24 +224,11 @@ jobq_health_state(struct jobq_health *health)
 pid_t
 jobq_health_start(struct jobq_health *health)
 {
-	pid_t parent = getpid();
-	sigset_t none;
-	pid_t pid = fork();
+	/* Above all it must hold no end of a pipe between the stages. */
+	pid_t pid = jobq_child_fork(health->fd);
 
 	if (pid != 0)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	setsid();
-	/* Only the listening socket and stderr are its own; above all no end
-	 * of a pipe between the stages. */
-	if (health->fd > 3)
-		close_range(3, (unsigned)health->fd - 1, 0);
-	close_range((unsigned)health->fd + 1, ~0U, 0);
-	close(STDOUT_FILENO);
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	jobq_health_serve(health->fd, health->state);
 }
