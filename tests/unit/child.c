@@ -81,6 +81,19 @@ wait_for_children(size_t count)
 	check_int(list.count, count);
 }
 
+/* In the middle of an exec a process shows no environment. */
+static void
+wait_for_env(const struct jobq_process *process, const char *name,
+    struct jobq_buf *value)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (jobq_process_env(process, name, value))
+			return;
+		poll(NULL, 0, 10);
+	}
+	check(jobq_process_env(process, name, value));
+}
+
 JOBQ_TEST(a_child_leads_a_session_and_is_not_reaped_early)
 {
 	struct rusage usage;
@@ -138,7 +151,7 @@ JOBQ_TEST(orphans_are_adopted_known_by_session_and_environment_and_reaped)
 		const struct jobq_process *process = &list.item[i];
 
 		jobq_buf_clear(&value);
-		check(jobq_process_env(process, "JOBQ_ID", &value));
+		wait_for_env(process, "JOBQ_ID", &value);
 		check_str(value.data, "some.id");
 		check(!jobq_process_env(process, "JOBQ_I", &value));
 		check(!jobq_process_reap(process));
