@@ -455,8 +455,12 @@ jobq_follow(struct jobq_store *store, const struct jobq_follow_options *options,
 	struct follow follow = { .store = store, .options = options };
 	enum jobq_status status;
 
-	/* Hints are heard from before the first look. */
-	jobq_store_fd(store);
+	/*
+	 * Hints are heard from before the first look; but closing what hears
+	 * them costs milliseconds, so only who waits listens.
+	 */
+	if (!options->replay_only)
+		jobq_store_fd(store);
 	set_up(&follow);
 	status = look_on(&follow, err);
 	for (size_t i = 0; i < follow.group_count; i++) {

@@ -244,7 +244,7 @@ finding() {
 }
 
 @test "doctor: an adapter whose probe sees no job is found" {
-	adapter 's/q.paused_ms IS NULL AND/q.paused_ms = 1 AND/' claim.probe.sql
+	adapter 's/q.paused_ms IS NULL AND/q.paused_ms = 1 AND/' claim-nothing.sql
 	run_apart jobq-doctor
 	same 1 "$status"
 	has "$(finding rehearsal .ok==false)" "claim answers 0 lines"

@@ -93,7 +93,7 @@ needs-1 blocked" "$(<states)"
 	jobq-list run-1 | json '.why | test("^on .*, lease renewed .* s ago, silent for .* s$")'
 	jobq-list needs-1 | json '.why == "needs dead-1, which failed"'
 	jobq-list later-1 | json '.why | test("^not before 2100-01-01 .*, in .* d$")'
-	jobq-list wait-1 | json '.why | test("^ready for .* s: (the workers of default are busy|no worker has claimed from default since .*)$")'
+	jobq-list wait-1 | json '.why | test("^ready for .* s: (the workers of default are busy|no worker has claimed from default .*)$")'
 	jobq-list off-1 | json '.why == "cancelled (cancel)"'
 	jobq-list done-1 | json '.why == "completed"'
 }

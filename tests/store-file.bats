@@ -255,7 +255,10 @@ explain() {
 # plan FILE: how SQLite goes about the statements of a verb.
 plan() {
 	{
-		statements open.sql | sed 's/^---$/;/'
+		for file in open.sql open.read.sql; do
+			statements $file | sed 's/^---$/;/'
+			echo ';'
+		done
 		echo ';'
 		explain "$1"
 	} | sqlite3 "$db"
@@ -319,7 +322,10 @@ names() {
 steps() {
 	cp "$db" copy.db
 	{
-		statements open.sql | sed 's/^---$/;/'
+		for file in open.sql open.read.sql; do
+			statements $file | sed 's/^---$/;/'
+			echo ';'
+		done
 		printf ';\n.parameter init\n.parameter set ?1 "%s"\n.stats on\n' \
 			"'${2//\"/\\\"}'"
 		statements "$1" | sed 's/^---$/;/'

@@ -103,17 +103,23 @@ jobq_sqlite_prepare(struct jobq_sqlite *store,
 	return status;
 }
 
-/* The line "-- only MEMBER" or "-- only MEMBER VALUE" at its top. */
+/* The line "-- only MEMBER [VALUE]" or "-- unless MEMBER" at its top. */
 static void
 read_condition(struct jobq_sqlite_statement *statement)
 {
-	static const char only[] = "-- only ";
-	const char *member = statement->sql + strlen(only);
+	static const char only[] = "-- only ", unless[] = "-- unless ";
+	const char *member = statement->sql;
 	const char *value;
 	size_t len;
 
-	if (strncmp(statement->sql, only, strlen(only)) != 0)
+	if (strncmp(member, only, strlen(only)) == 0) {
+		member += strlen(only);
+	} else if (strncmp(member, unless, strlen(unless)) == 0) {
+		member += strlen(unless);
+		statement->unless = true;
+	} else {
 		return;
+	}
 	len = strcspn(member, " \n");
 	statement->member = jobq_xstrndup(member, len);
 	if (member[len] == ' ') {
@@ -192,6 +198,7 @@ run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		const unsigned char *line = sqlite3_column_text(statement, 0);
 
+		store->answered = true;
 		if (line == NULL)
 			continue;
 		jobq_buf_add(&store->lines, line,
@@ -214,7 +221,7 @@ is_wanted(const struct jobq_sqlite_statement *statement,
 		return true;
 	value = jobq_object_get(members, statement->member);
 	if (statement->value == NULL)
-		return value != NULL;
+		return (value != NULL) != statement->unless;
 	return value != NULL && value->len == strlen(statement->value) + 2 &&
 	       memcmp(value->at + 1, statement->value, value->len - 2) == 0;
 }
@@ -318,9 +325,10 @@ answer(struct jobq_sqlite *store, const char *verb, const char *request,
 	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
 	if (status == JOBQ_OK && text->count > 0)
 		status = transact(store, "BEGIN", text, request, len, err);
-	if (status != JOBQ_OK || store->lines.len > 0)
+	if (status != JOBQ_OK || store->answered)
 		return status;
-	status = jobq_sqlite_ready(store, err);
+	status = jobq_sqlite_ready(
+	    store, jobq_adapter_reads(store->adapter, verb), err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
 	if (status != JOBQ_OK)
@@ -337,6 +345,7 @@ sqlite_call(void *handle, const char *verb, const char *request, size_t len,
 	struct jobq_sqlite *store = handle;
 	enum jobq_status status;
 
+	store->answered = false;
 	jobq_sqlite_deadline(store, deadline);
 	/* A store is made when it is opened. */
 	if (strcmp(verb, "init") == 0)

@@ -56,15 +56,15 @@ static enum jobq_status
 run_verb(struct jobq_sqlite *store, const char *verb,
     const struct jobq_buf *request, struct jobq_err *err)
 {
-	size_t before = store->lines.len;
 	struct jobq_sqlite_text *text;
 	enum jobq_status status;
 
+	store->answered = false;
 	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_run(
 		    store, text, request->data, request->len, err);
-	if (status != JOBQ_OK || store->lines.len > before)
+	if (status != JOBQ_OK || store->answered)
 		return status;
 	status = jobq_sqlite_find(store, verb, ".sql", &text, err);
 	if (status == JOBQ_OK)
@@ -129,7 +129,9 @@ jobq_sqlite_rehearse(struct jobq_sqlite *store, const char *request, size_t len,
 
 	status = jobq_object_scan(&members, request, len, err);
 	if (status == JOBQ_OK)
-		status = jobq_sqlite_ready(store, err);
+		status = jobq_sqlite_ready(store, true, err);
+	if (status == JOBQ_OK)
+		status = jobq_sqlite_ready(store, false, err);
 	if (status == JOBQ_OK)
 		status = jobq_turn_take(&store->turn, store->deadline, err);
 	if (status == JOBQ_OK) {
@@ -325,7 +327,9 @@ jobq_sqlite_plan(struct jobq_sqlite *store, const char *request, size_t len,
 	if (status == JOBQ_OK)
 		status = take_verb(store, &members, &verb, err);
 	if (status == JOBQ_OK)
-		status = jobq_sqlite_ready(store, err);
+		status = jobq_sqlite_ready(store, true, err);
+	if (status == JOBQ_OK)
+		status = jobq_sqlite_ready(store, false, err);
 	if (status == JOBQ_OK)
 		status = plan_text(store, verb.data, ".probe.sql", err);
 	if (status == JOBQ_OK)

@@ -21,6 +21,7 @@ struct jobq_sqlite_text {
 		sqlite3_stmt *prepared; /* NULL: not needed so far */
 		char *sql;		/* what it is prepared from */
 		/* "-- only MEMBER [VALUE]" at its top, or NULL */
+		bool unless; /* the other way round */
 		char *member, *value;
 	} * statement;
 	size_t count;
@@ -37,7 +38,9 @@ struct jobq_sqlite {
 	size_t text_count;
 	size_t text_cap;
 	int64_t deadline;
-	bool ready; /* the texts' temporary tables are there */
+	/* The temporary tables of texts that read, that write, are there. */
+	bool read_ready, write_ready;
+	bool answered; /* some row came, if only one that says nothing */
 	struct jobq_buf lines;
 };
 
@@ -57,7 +60,7 @@ enum jobq_status jobq_sqlite_execute(struct jobq_sqlite *store,
  * prepared: a command that ends without asking anything does without.
  */
 enum jobq_status jobq_sqlite_ready(
-    struct jobq_sqlite *store, struct jobq_err *err);
+    struct jobq_sqlite *store, bool reads, struct jobq_err *err);
 
 /*
  * The text VERB.ENDING, the store's own until the next call for another; one

@@ -46,14 +46,15 @@ run_once(struct jobq_sqlite *store, const char *file, struct jobq_err *err)
 }
 
 enum jobq_status
-jobq_sqlite_ready(struct jobq_sqlite *store, struct jobq_err *err)
+jobq_sqlite_ready(struct jobq_sqlite *store, bool reads, struct jobq_err *err)
 {
-	enum jobq_status status;
+	bool *ready = reads ? &store->read_ready : &store->write_ready;
+	enum jobq_status status = JOBQ_OK;
 
-	if (store->ready)
-		return JOBQ_OK;
-	status = run_once(store, "open.sql", err);
-	store->ready = status == JOBQ_OK;
+	if (!*ready)
+		status =
+		    run_once(store, reads ? "open.read.sql" : "open.sql", err);
+	*ready = status == JOBQ_OK;
 	return status;
 }
 

@@ -1,5 +1,32 @@
+-- unless count
 -- A plain read: when there is nothing to take, nothing to settle, nothing
 -- held to be stopped and nothing lapsed, the answer is idle and no writer's turn is taken.
+WITH r AS MATERIALIZED (SELECT
+	CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+		AS now,
+	coalesce(?1 ->> '$.limit', 1) AS wanted, ?1 ->> '$.flow' AS flow,
+	?1 ->> '$.worker' AS worker,
+	coalesce(json_array_length(?1, '$.queues'), 0) > 0 AS by_queue)
+SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
+	coalesce((SELECT d.run_ms FROM (SELECT run_ms, queue, flow
+			FROM job INDEXED BY job_due
+			WHERE stage = 1 ORDER BY run_ms LIMIT 1000) d
+		WHERE (r.flow IS NULL OR d.flow = r.flow)
+			AND (NOT r.by_queue OR d.queue IN
+				(SELECT value FROM json_each(?1, '$.queues')))
+		LIMIT 1), (SELECT run_ms FROM job INDEXED BY job_due
+		WHERE stage = 1 ORDER BY run_ms LIMIT 1 OFFSET 999)) - r.now)
+		/ 1000.0, 3), '')
+	|| CASE WHEN r.by_queue OR r.flow IS NOT NULL THEN ''
+	ELSE ',"unfinished":' || (SELECT count(*) FROM (SELECT 1 FROM job
+		WHERE stage = 1 UNION ALL SELECT 1 FROM job
+		WHERE stage = 2 AND rescues < 2 UNION ALL SELECT 1 FROM job
+		WHERE stage = 2 AND rescues >= 2 UNION ALL SELECT 1 FROM job
+		WHERE stage = 3 LIMIT 1000)) END
+	|| '}'
+-- include claim-nothing.sql
+---
+-- only count
 WITH r AS MATERIALIZED (SELECT
 	CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
 		AS now,
@@ -41,30 +68,4 @@ SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
 				(SELECT value FROM json_each(?1, '$.queues')))
 		LIMIT 1000)) END END
 	|| '}'
-FROM r WHERE coalesce(json_array_length(?1, '$.events'), 0) = 0
-	AND NOT EXISTS (SELECT 1 FROM json_each(?1, '$.held') h
-		LEFT JOIN job j ON j.id = h.value ->> 0
-			AND j.epoch = h.value ->> 1 AND j.worker = r.worker
-			AND j.stage = 3
-		WHERE j.seq IS NULL OR j.cancel IS NOT NULL)
-	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 1 AND run_ms <= r.now)
-	AND NOT EXISTS (SELECT 1 FROM job
-		WHERE stage = 3 AND lease_until < r.now)
-	AND NOT EXISTS (SELECT 1 FROM job WHERE expires_ms IS NOT NULL
-		AND stage < 3 AND expires_ms <= r.now)
-	AND (r.wanted = 0 OR r.flow IS NOT NULL OR NOT EXISTS (SELECT 1
-		FROM queue q CROSS JOIN job j
-			ON j.stage = 2 AND j.queue = q.name AND j.rescues < 2
-		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
-			(SELECT value FROM json_each(?1, '$.queues')))))
-	AND (r.wanted = 0 OR r.flow IS NOT NULL OR NOT EXISTS (SELECT 1
-		FROM queue q CROSS JOIN job j
-			ON j.stage = 2 AND j.queue = q.name AND j.rescues >= 2
-		WHERE q.paused_ms IS NULL AND (NOT r.by_queue OR q.name IN
-			(SELECT value FROM json_each(?1, '$.queues')))))
-	AND (r.wanted = 0 OR r.flow IS NULL OR NOT EXISTS (SELECT 1
-		FROM job j INDEXED BY job_flow
-			CROSS JOIN queue q ON q.name = j.queue
-		WHERE j.flow = r.flow AND j.stage = 2 AND q.paused_ms IS NULL
-			AND (NOT r.by_queue OR q.name IN
-			(SELECT value FROM json_each(?1, '$.queues')))))
+-- include claim-nothing.sql

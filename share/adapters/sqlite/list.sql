@@ -174,36 +174,22 @@ DELETE FROM page WHERE i IN (SELECT i FROM (SELECT p.i,
 ---
 UPDATE asked SET wanted = (SELECT count(*) FROM page) WHERE changes() > 0
 ---
+-- unless why
+SELECT
+-- include list-line.sql
+	|| '}'
+FROM page p CROSS JOIN asked a CROSS JOIN job j ON j.seq = p.job
+	CROSS JOIN body b ON b.job = j.seq
+ORDER BY p.i
+---
+-- only why
 -- Durations of the reason why are told in the unit that suits them.
 WITH unit (below, ms, name) AS (VALUES (120000, 1000, ' s'),
 	(7200000, 60000, ' min'), (172800000, 3600000, ' h'),
 	(1e18, 86400000, ' d'))
-SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
-	|| strftime('%Y-%m-%dT%H:%M:%fZ', j.run_ms / 1000.0, 'unixepoch')
-	|| '","state":"' || CASE j.stage WHEN 0 THEN 'blocked'
-		WHEN 1 THEN 'pending' WHEN 2 THEN 'pending'
-		WHEN 3 THEN 'running' WHEN 4 THEN 'completed'
-		WHEN 5 THEN 'cancelled' ELSE 'failed' END
-	|| '","pushed_at":"' || strftime('%Y-%m-%dT%H:%M:%fZ',
-		j.pushed_ms / 1000.0, 'unixepoch') || '"'
-	|| CASE WHEN j.stage = 3 THEN ',"held":{"worker":'
-		|| json_quote(j.worker) || ',"age":'
-		|| max(0, (a.now - j.claimed_ms) / 1000)
-		|| ',"renewed":' || max(0, (a.now - j.renewed_ms) / 1000)
-		|| ',"silent":' || max(0, (a.now - j.heard_ms) / 1000)
-		|| CASE WHEN j.cancel IS NULL THEN ''
-			ELSE ',"cancel":' || json_quote(j.cancel) END
-		|| '}' ELSE '' END
-	|| CASE WHEN j.ended_ms IS NOT NULL AND j.stage <> 3 THEN
-		',"ended":{"at":"' || strftime('%Y-%m-%dT%H:%M:%fZ',
-			j.ended_ms / 1000.0, 'unixepoch') || '"'
-		|| iif(j.reason IS NULL, '',
-		',"reason":' || json_quote(j.reason))
-		|| iif(j.error IS NULL, '',
-		',"error":' || json_quote(j.error))
-		|| '}' ELSE '' END
-	|| CASE WHEN j.rescues > 0 THEN ',"rescues":' || j.rescues ELSE '' END
-	|| CASE WHEN a.why IS 1 THEN ',"why":' || json_quote(CASE
+SELECT
+-- include list-line.sql
+	|| ',"why":' || json_quote(CASE
 		WHEN j.stage = 0 THEN 'needs ' || coalesce((SELECT n.id || CASE
 			WHEN d.seq IS NULL THEN ', which is not in the store'
 			WHEN d.stage = 6 THEN ', which failed'
@@ -262,7 +248,6 @@ SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
 		ELSE 'failed in attempt ' || j.attempt || ' of '
 			|| j.max_attempts || coalesce(' (' || j.reason || ')', '')
 			|| coalesce(': ' || j.error, '') END)
-		ELSE '' END
 	|| '}'
 FROM page p CROSS JOIN asked a CROSS JOIN job j ON j.seq = p.job
 	CROSS JOIN body b ON b.job = j.seq

@@ -37,25 +37,10 @@ CREATE TEMP TABLE freed (job INTEGER PRIMARY KEY)
 ---
 CREATE TEMP TABLE gone (job INTEGER PRIMARY KEY)
 ---
-CREATE TEMP TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID
+CREATE TEMP TABLE IF NOT EXISTS queues (name TEXT PRIMARY KEY) WITHOUT ROWID
 ---
 CREATE TEMP TABLE pushed (
 	i INTEGER PRIMARY KEY, id TEXT, queue TEXT, name TEXT, priority INTEGER,
 	max_attempts INTEGER, run_ms INTEGER, expires_ms INTEGER, key TEXT,
 	flow TEXT, needs TEXT, line TEXT, job INTEGER
 )
----
--- The jobs of one page of a list, in order.
-CREATE TEMP TABLE page (i INTEGER PRIMARY KEY, job INTEGER, priority INTEGER)
----
-CREATE TEMP TABLE asked (
-	now INTEGER, wanted INTEGER, by TEXT, low INTEGER, high INTEGER,
-	by_queue INTEGER, name TEXT, flow TEXT, key TEXT, before_ms INTEGER,
-	stuck_ms INTEGER, after INTEGER, after_priority INTEGER, why INTEGER
-)
----
-CREATE TEMP TABLE counted (
-	queue TEXT PRIMARY KEY, blocked INTEGER, scheduled INTEGER,
-	ready INTEGER, running INTEGER, completed INTEGER, cancelled INTEGER,
-	failed INTEGER, oldest INTEGER
-) WITHOUT ROWID
