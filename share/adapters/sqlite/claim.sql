@@ -144,6 +144,10 @@ FROM req r WHERE job.seq IN (SELECT job FROM take)
 ---
 -- include settle-answer.sql
 ---
+-- only ring
+-- A poison job that failed just now, so that its ring knows.
+SELECT line || '}' FROM lapsed WHERE stage = 6 ORDER BY job
+---
 -- only held
 SELECT '{"event":"stop","id":"' || (h.value ->> 0) || '","epoch":'
 	|| (h.value ->> 1) || ',"reason":"'
