@@ -24,6 +24,7 @@
 
 struct connection {
 	int fd; /* -1: free */
+	uint64_t number; /* of all connections; the least is the oldest */
 	int64_t until_ms;
 	bool answered; /* what comes now is thrown away */
 	size_t len;
@@ -158,6 +159,7 @@ take(struct connection *connection, const struct jobq_health_state *state)
 static void
 take_connection(int listen_fd)
 {
+	static uint64_t numbers;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct connection *place = &connections[0];
 
@@ -165,11 +167,12 @@ take_connection(int listen_fd)
 		return;
 	for (size_t i = 0; i < CONNECTIONS && place->fd >= 0; i++)
 		if (connections[i].fd < 0 ||
-		    connections[i].until_ms < place->until_ms)
+		    connections[i].number < place->number)
 			place = &connections[i];
 	if (place->fd >= 0)
 		drop(place);
 	place->fd = fd;
+	place->number = ++numbers;
 	place->len = 0;
 	place->answered = false;
 	place->until_ms = jobq_mono_ms() + CONNECTION_MS;

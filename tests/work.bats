@@ -57,11 +57,12 @@ fake() {
 # work OPTION...: jobq-work in the background, as "work" of background.
 work() {
 	background work jobq-work --interval 0.2 "$@"
+	wait_until 20 test -s work.pid
 }
 
 # stage NAME: the pid of a stage of it.
 stage() {
-	pgrep -P "$(<work.pid)" -x "jobq-$1"
+	[ -s work.pid ] && pgrep -P "$(<work.pid)" -x "jobq-$1"
 }
 
 # another NAME PID: a stage of that name runs, and it is not this one.
