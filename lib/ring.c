@@ -13,10 +13,13 @@
  * latest round of alive. A call of the store has a deadline of a sixth of a
  * lease.
  *
- * A turn is due at once for an ending or an alive line, after 3 ms for other
- * events (so that a short job's start and end share a commit), when there is
- * a free place and a look is worth while (hint, interval, next_in), and once
- * a second while jobs are held, to hear of those that are to be stopped.
+ * A turn is due at once for an alive line, and for an ending, unless more jobs
+ * are with the runner than it has places: then it waits 1 ms for the next, so
+ * that short jobs share a commit and no place is empty meanwhile. It is due
+ * after 3 ms for other events (a short job's start goes with its end), when
+ * there is a free place and a look is worth while (hint, interval, next_in),
+ * and once a second while jobs are held, to hear of those that are to be
+ * stopped.
  *
  * The end: nothing more is claimed, what is outstanding is waited for, stdout
  * is closed, input is read to its end. (For 3 s at most: a wrapper around the
@@ -37,6 +40,8 @@
 #include "banned.h"
 
 #define SHARE_MS 3	 /* other events wait so long for an ending */
+#define SHARE_END_MS 1	 /* an ending for another, while all places are filled \
+			  */
 #define CHECK_MS 1000	 /* between questions about what is held */
 #define HINT_CHECK_MS 50 /* the same after a hint: it may be a cancel */
 #define HINT_LOOK_MS 5	 /* between looks for jobs, however many hints come */
@@ -139,9 +144,14 @@ next_turn(struct jobq_ring *ring, int64_t now)
 	int64_t check = ring->hinted ? HINT_CHECK_MS : CHECK_MS;
 	int64_t at = INT64_MAX;
 	int64_t room = jobq_ring_room(ring, now);
+	int64_t busy = (int64_t)jobq_ring_jobs_busy(&ring->jobs);
 
-	if (ring->alive.count > 0 || ring->ending_waits)
+	if (ring->alive.count > 0)
 		return now;
+	if (ring->ending_since != 0)
+		return busy > ring->options->places
+			   ? ring->ending_since + SHARE_END_MS
+			   : now;
 	if (ring->events.count > 0)
 		at = ring->waiting_since + SHARE_MS;
 	if (room > 0 && ring->look_ms < at)

@@ -98,7 +98,8 @@ take_event(struct jobq_ring *ring, unsigned long number)
 	if (!jobq_settle_wants(event))
 		return;
 	if (is_ending) {
-		ring->ending_waits = true;
+		if (ring->ending_since == 0)
+			ring->ending_since = now;
 		if (job != NULL)
 			job->ending = true;
 	}

@@ -32,7 +32,7 @@ struct jobq_ring {
 	struct jobq_batch alive;  /* the latest round, not answered yet */
 	int64_t alive_n;	  /* its number */
 	int64_t waiting_since;	  /* of the oldest event; 0: none */
-	bool ending_waits;	  /* an ending is among the events */
+	int64_t ending_since;	  /* of the oldest ending among them; 0: none */
 
 	struct jobq_writer writer; /* jobs and stops on their way out */
 	struct jobq_buf answers;   /* the latest round of alive, answered */

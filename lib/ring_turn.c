@@ -181,7 +181,7 @@ clear_batches(struct jobq_ring *ring)
 	jobq_batch_clear(&ring->events);
 	jobq_batch_clear(&ring->alive);
 	ring->waiting_since = 0;
-	ring->ending_waits = false;
+	ring->ending_since = 0;
 	for (size_t i = ring->jobs.count; i-- > 0;)
 		if (ring->jobs.job[i].ending)
 			jobq_ring_jobs_remove(
