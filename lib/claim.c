@@ -120,8 +120,8 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 		status = jobq_claim_event(
 		    &event, line, len, &claim->next_in_ms, err);
 	} else if (status == JOBQ_OK) {
-		status =
-		    jobq_held_add(&claim->held, line, len, claim->added, err);
+		status = jobq_held_add(
+		    &claim->held, &event.members, claim->added, err);
 		claim->got++;
 		print(claim, line, len);
 	}

@@ -1,7 +1,7 @@
 #include "claim_held.h"
 
 #include "event.h"
-#include "job.h"
+#include "id.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -24,46 +24,45 @@ jobq_held_release(struct jobq_held *held)
 	held->count = held->cap = 0;
 }
 
+/* Only id and epoch: the line is the store's, and its readers check it. */
 enum jobq_status
-jobq_held_add(struct jobq_held *held, const char *line, size_t len,
+jobq_held_add(struct jobq_held *held, const struct jobq_object *members,
     uint64_t begin, struct jobq_err *err)
 {
-	struct jobq_job job = { 0 };
-	enum jobq_status status;
+	const struct jobq_span *id = jobq_object_get(members, "id");
+	const struct jobq_span *lease = jobq_object_get(members, "lease");
+	struct jobq_member member;
+	size_t cursor = 0;
+	int64_t epoch = 0;
 
-	status = jobq_object_scan(&job.members, line, len, err);
-	if (status == JOBQ_OK)
-		status = jobq_job_read(&job, line, len, err);
-	if (status == JOBQ_OK && (job.id == NULL || !job.has_lease))
-		status = jobq_fail(
-		    err, JOBQ_IO, "the store's answer to a claim has no lease");
-	if (status == JOBQ_OK) {
-		held->job = jobq_grow(
-		    held->job, held->count, &held->cap, sizeof *held->job);
-		held->job[held->count++] = (struct jobq_held_job){
-			.id = jobq_xstrdup(job.id),
-			.epoch = job.epoch,
-			.begin = begin,
-		};
-	} else {
-		jobq_err_prefix(err, "a claimed job cannot be read");
-		status = JOBQ_IO;
-	}
-	jobq_job_release(&job);
-	return status;
+	while (lease != NULL && epoch == 0 &&
+	       jobq_json_member(*lease, &cursor, &member))
+		if (jobq_json_key_is(member.key, "epoch") &&
+		    jobq_json_int(member.value, &epoch, err) != JOBQ_OK)
+			return JOBQ_IO;
+	if (epoch < 1 || id == NULL || id->at[0] != '"' ||
+	    !jobq_id_valid(id->at + 1, id->len - 2))
+		return jobq_fail(err, JOBQ_IO,
+		    "the store's answer to a claim has no id and lease");
+	held->job =
+	    jobq_grow(held->job, held->count, &held->cap, sizeof *held->job);
+	held->job[held->count++] = (struct jobq_held_job){
+		.id = jobq_xstrndup(id->at + 1, id->len - 2),
+		.epoch = epoch,
+		.begin = begin,
+	};
+	return JOBQ_OK;
 }
 
-/*
- * Marks the jobs that [[id, epoch], ...] names as gone; how many it names. A
- * job that was lost and claimed anew stands in the list twice.
- */
+/* Marks the jobs that [[id, epoch], ...] names as gone; how many it names. */
 static size_t
 mark(struct jobq_held *held, size_t from, size_t to, struct jobq_span list)
 {
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	struct jobq_span pair, element;
-	size_t cursor = 0, count = 0;
+	size_t cursor = 0, count = 0, at = from;
 
+	/* Lists keep the order, so each search begins behind the last find. */
 	while (list.len > 0 && jobq_json_element(list, &cursor, &pair)) {
 		size_t inner = 0;
 		int64_t epoch;
@@ -75,10 +74,16 @@ mark(struct jobq_held *held, size_t from, size_t to, struct jobq_span list)
 		    !jobq_json_element(pair, &inner, &element) ||
 		    jobq_json_int(element, &epoch, NULL) != JOBQ_OK)
 			continue;
-		for (size_t i = from; i < to; i++)
-			if (held->job[i].epoch == epoch &&
-			    strcmp(held->job[i].id, id.data) == 0)
-				held->job[i].gone = true;
+		for (size_t tried = 0; tried < to - from; tried++) {
+			struct jobq_held_job *job = &held->job[at];
+
+			at = at + 1 < to ? at + 1 : from;
+			if (job->epoch == epoch &&
+			    strcmp(job->id, id.data) == 0) {
+				job->gone = true;
+				break;
+			}
+		}
 	}
 	jobq_buf_release(&id);
 	return count;

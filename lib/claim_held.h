@@ -32,9 +32,9 @@ struct jobq_held {
 
 void jobq_held_release(struct jobq_held *held);
 
-/* A job line that was claimed; begin says where its line stands. */
-enum jobq_status jobq_held_add(struct jobq_held *held, const char *line,
-    size_t len, uint64_t begin, struct jobq_err *err);
+/* The members of a claimed job's line; begin says where that stands. */
+enum jobq_status jobq_held_add(struct jobq_held *held,
+    const struct jobq_object *members, uint64_t begin, struct jobq_err *err);
 
 /*
  * Renews all that have not started and forgets the others. The store has

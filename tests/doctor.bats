@@ -251,7 +251,7 @@ finding() {
 }
 
 @test "doctor: an adapter that settles what is stale is found" {
-	adapter "s/j.epoch = e.value ->> '..epoch'/1/" settle-events.sql
+	adapter "s/j.epoch = ev.epoch/1/" settle-events.sql
 	run_apart jobq-doctor
 	same 1 "$status"
 	has "$(finding rehearsal .ok==false)" \

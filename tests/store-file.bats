@@ -245,23 +245,12 @@ statements() {
 	done <"$adapter/$1"
 }
 
-# explain FILE: "EXPLAIN QUERY PLAN" before each statement, ";" behind it.
-explain() {
-	statements "$1" | awk 'BEGIN { RS = "\n---\n" }
-	/CREATE TEMP/ { print $0 ";"; next }
-	NF { sub(/\n$/, ""); print ".print statement\nEXPLAIN QUERY PLAN\n" $0 "\n;" }'
-}
-
-# plan FILE: how SQLite goes about the statements of a verb.
+# plan FILE: how SQLite goes about the statements of a file, each line with the
+# number of its statement in front.
 plan() {
-	{
-		for file in open.sql open.read.sql; do
-			statements $file | sed 's/^---$/;/'
-			echo ';'
-		done
-		echo ';'
-		explain "$1"
-	} | sqlite3 "$db"
+	storecall "$JOBQ_URL" plan <<<"{\"verb\":\"${1%%.*}\"}" |
+		jq -r --arg file "$1" 'select(.file == $file and .plan)
+			| "\(.statement) \(.plan)"'
 }
 
 # names FILE: for each statement a line with the names by which it knows the
@@ -287,16 +276,16 @@ names() {
 @test "store file: no hot statement reads a table of jobs from end to end" {
 	local verb
 	storecall "$JOBQ_URL" init <<<'{}'
-	for verb in claim.probe claim settle push cancel retry reap prune events; do
+	for verb in claim.probe claim settle.before settle push cancel retry \
+		reap prune events; do
 		names "$verb.sql" >names.out
 		plan "$verb.sql" >plan.out
-		same "$(wc -l <names.out)" "$(grep -c '^statement' plan.out)"
+		[ -s plan.out ]
 		awk -v verb="$verb" 'NR == FNR { names[NR] = $0 " "; next }
-		/^statement/ { at++ }
 		match($0, /SCAN [a-z_]+/) && !/USING/ {
 			name = substr($0, RSTART + 5, RLENGTH - 5)
-			if (index(names[at], " " name " ")) {
-				print verb, "statement", at, $0
+			if (!($1 in names) || index(names[$1], " " name " ")) {
+				print verb, "statement", $0
 				bad = 1
 			}
 		}
@@ -311,14 +300,17 @@ names() {
 		'INDEX job_lease (' 'INDEX job_expiry (' 'INDEX job_prune ('
 	plan claim.probe.sql >plan.out
 	has "$(<plan.out)" 'INDEX job_ready (queue=' 'INDEX job_due' 'INDEX job_lease'
+	plan settle.before.sql >plan.out
+	has "$(<plan.out)" 'INDEX job_id (id='
 	plan settle.sql >plan.out
-	has "$(<plan.out)" 'INDEX job_id (id=' 'INDEX job_prune ('
+	has "$(<plan.out)" 'INDEX job_prune ('
 	plan push.sql >plan.out
 	has "$(<plan.out)" 'INDEX job_id (id=' 'INDEX job_key (queue=? AND key=?)'
 }
 
 # steps FILE REQUEST: how many SQLite takes to answer it, of a copy of the
-# store, so that nothing is changed.
+# store, so that nothing is changed. What reads events is left out: sqlite3
+# does not know the functions of the driver.
 steps() {
 	cp "$db" copy.db
 	{
@@ -328,7 +320,8 @@ steps() {
 		done
 		printf ';\n.parameter init\n.parameter set ?1 "%s"\n.stats on\n' \
 			"'${2//\"/\\\"}'"
-		statements "$1" | sed 's/^---$/;/'
+		statements "$1" | awk 'BEGIN { RS = "\n---\n"; ORS = "\n;\n" }
+			!/(request_events|pairs)\(/'
 		echo ';'
 	} | sqlite3 copy.db | awk '/^Virtual Machine Steps/ { sum += $NF }
 		END { print sum + 0 }'

@@ -5,9 +5,10 @@
  * that reads runs in a read transaction; one that writes waits for its turn
  * (turn.h) and then begins immediately, so SQLite's own lock is free when it
  * is asked for. A file VERB.probe.sql is tried first, as a plain read: when
- * it answers, that is the answer and no turn is taken. Lines are collected
- * while statements are open and handed out after the commit. WAL with
- * synchronous=FULL: what is committed is on disk.
+ * it answers, that is the answer and no turn is taken. VERB.before.sql is run
+ * before the turn, so that what needs no lock does not lengthen it. Lines are
+ * collected while statements are open and handed out after the commit. WAL
+ * with synchronous=FULL: what is committed is on disk.
  */
 #include "sqlite_inside.h"
 
@@ -19,6 +20,10 @@
 #include <string.h>
 
 #include "banned.h"
+
+/* So many pages of the log are moved at a time; so many are too many. */
+#define LOG_PAGES 1000
+#define LOG_LONG 4000
 
 static enum jobq_status
 map_code(int code)
@@ -274,6 +279,24 @@ transact(struct jobq_sqlite *store, const char *begin,
 	return status;
 }
 
+/*
+ * Moves what is committed from the log into the file. Outside its turn, so
+ * that others write meanwhile; but then the log is seldom moved to its end,
+ * where it could begin anew, so once it is long that is done within a turn.
+ */
+static void
+checkpoint(struct jobq_sqlite *store, int pages)
+{
+	if (store->log_pages < store->moved_pages)
+		store->moved_pages = 0;
+	if (store->log_pages - store->moved_pages < pages)
+		return;
+	/* One that fails is tried again a thousand pages later. */
+	sqlite3_wal_checkpoint_v2(
+	    store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	store->moved_pages = store->log_pages;
+}
+
 static enum jobq_status
 write_verb(struct jobq_sqlite *store, const char *verb,
     struct jobq_sqlite_text *text, const char *request, size_t len,
@@ -288,7 +311,10 @@ write_verb(struct jobq_sqlite *store, const char *verb,
 	status = transact(store, "BEGIN IMMEDIATE", text, request, len, err);
 	if (status == JOBQ_OK && jobq_adapter_hints(store->adapter, verb))
 		jobq_turn_ring(&store->turn);
+	if (store->log_pages >= LOG_LONG)
+		checkpoint(store, 1);
 	jobq_turn_give(&store->turn);
+	checkpoint(store, LOG_PAGES);
 	return status;
 }
 
@@ -329,6 +355,11 @@ answer(struct jobq_sqlite *store, const char *verb, const char *request,
 		return status;
 	status = jobq_sqlite_ready(
 	    store, jobq_adapter_reads(store->adapter, verb), err);
+	if (status == JOBQ_OK)
+		status =
+		    jobq_sqlite_find(store, verb, ".before.sql", &text, err);
+	if (status == JOBQ_OK && text->count > 0)
+		status = transact(store, "BEGIN", text, request, len, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
 	if (status != JOBQ_OK)

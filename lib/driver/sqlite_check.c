@@ -66,7 +66,12 @@ run_verb(struct jobq_sqlite *store, const char *verb,
 		    store, text, request->data, request->len, err);
 	if (status != JOBQ_OK || store->answered)
 		return status;
-	status = jobq_sqlite_find(store, verb, ".sql", &text, err);
+	status = jobq_sqlite_find(store, verb, ".before.sql", &text, err);
+	if (status == JOBQ_OK)
+		status = jobq_sqlite_run(
+		    store, text, request->data, request->len, err);
+	if (status == JOBQ_OK)
+		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_run(
 		    store, text, request->data, request->len, err);
@@ -332,6 +337,8 @@ jobq_sqlite_plan(struct jobq_sqlite *store, const char *request, size_t len,
 		status = jobq_sqlite_ready(store, false, err);
 	if (status == JOBQ_OK)
 		status = plan_text(store, verb.data, ".probe.sql", err);
+	if (status == JOBQ_OK)
+		status = plan_text(store, verb.data, ".before.sql", err);
 	if (status == JOBQ_OK)
 		status = plan_text(store, verb.data, ".sql", err);
 	jobq_object_release(&members);

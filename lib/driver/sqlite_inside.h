@@ -40,6 +40,8 @@ struct jobq_sqlite {
 	int64_t deadline;
 	/* The temporary tables of texts that read, that write, are there. */
 	bool read_ready, write_ready;
+	/* Pages in the log after the last commit, after the last checkpoint. */
+	int log_pages, moved_pages;
 	bool answered; /* some row came, if only one that says nothing */
 	struct jobq_buf lines;
 };
@@ -81,6 +83,9 @@ enum jobq_status jobq_sqlite_prepare(struct jobq_sqlite *store,
 enum jobq_status jobq_sqlite_run(struct jobq_sqlite *store,
     struct jobq_sqlite_text *text, const char *request, size_t len,
     struct jobq_err *err);
+
+/* The functions that give a request's entries as rows (sqlite_request.c). */
+int jobq_sqlite_add_functions(sqlite3 *db);
 
 /* The verbs of the doctor; what they say is added to the store's lines. */
 enum jobq_status jobq_sqlite_rehearse(struct jobq_sqlite *store,

@@ -138,6 +138,8 @@ open_db(struct jobq_sqlite *store, enum jobq_store_mode mode)
 	int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
 	int code;
 
+	/* No count of memory that nobody asks for, under a lock each time. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	jobq_buf_puts(&uri, "file:");
 	for (const char *at = store->path; *at != '\0'; at++)
 		if (strchr("%?#", *at) != NULL)
@@ -153,6 +155,14 @@ open_db(struct jobq_sqlite *store, enum jobq_store_mode mode)
 	return code;
 }
 
+static int
+note_log(void *context, sqlite3 *db, const char *name, int pages)
+{
+	(void)db, (void)name;
+	((struct jobq_sqlite *)context)->log_pages = pages;
+	return SQLITE_OK;
+}
+
 static enum jobq_status
 set_up(
     struct jobq_sqlite *store, enum jobq_store_mode mode, struct jobq_err *err)
@@ -161,9 +171,13 @@ set_up(
 	int code;
 
 	code = open_db(store, mode);
+	if (code == SQLITE_OK)
+		code = jobq_sqlite_add_functions(store->db);
 	if (code != SQLITE_OK)
 		return jobq_sqlite_error(store, "open", code, err);
 	jobq_sqlite_deadline(store, jobq_mono_ms() + 5000);
+	/* Instead of SQLite's own checkpoints, which come within a commit. */
+	sqlite3_wal_hook(store->db, note_log, store);
 	sqlite3_progress_handler(store->db, 20000, check_deadline, store);
 	status = jobq_sqlite_execute(store, "open",
 	    "PRAGMA synchronous = FULL;"

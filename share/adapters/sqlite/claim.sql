@@ -9,6 +9,8 @@ SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
 	?1 ->> '$.flow', json_type(?1, '$.ids') IS NOT NULL,
 	coalesce(json_array_length(?1, '$.queues'), 0) > 0
 ---
+-- include settle-fill.sql
+---
 -- include settle-events.sql
 ---
 -- include retention.sql
@@ -36,7 +38,8 @@ DELETE FROM take
 ---
 -- only ids
 INSERT INTO take
-SELECT j.seq FROM json_each(?1, '$.ids') i CROSS JOIN job j ON j.id = i.value
+SELECT j.seq, j.bytes
+FROM json_each(?1, '$.ids') i CROSS JOIN job j ON j.id = i.value
 WHERE j.stage = 2 AND j.queue IN (SELECT name FROM queues)
 	AND (j.expires_ms IS NULL OR j.expires_ms > (SELECT now FROM req))
 GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
@@ -46,13 +49,15 @@ GROUP BY j.seq ORDER BY min(i.key) LIMIT (SELECT wanted FROM req)
 -- kills its runner would take the same companions with it each time, until
 -- they failed with it.
 INSERT INTO take
-SELECT seq FROM (SELECT j.seq, j.priority FROM req r CROSS JOIN job j
+SELECT seq, bytes FROM (SELECT j.seq, j.bytes, j.priority
+	FROM req r CROSS JOIN job j
 	WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow
 		AND j.stage = 2 AND j.rescues < 2
 		AND j.queue IN (SELECT name FROM queues)
 		AND (j.expires_ms IS NULL OR j.expires_ms > r.now)
 	UNION ALL
-	SELECT * FROM (SELECT j.seq, j.priority FROM req r CROSS JOIN job j
+	SELECT * FROM (SELECT j.seq, j.bytes, j.priority
+		FROM req r CROSS JOIN job j
 		WHERE r.flow IS NOT NULL AND NOT r.by_id AND j.flow = r.flow
 			AND j.stage = 2 AND j.rescues >= 2
 			AND j.queue IN (SELECT name FROM queues)
@@ -68,7 +73,7 @@ ORDER BY priority DESC, seq LIMIT (SELECT wanted FROM req)
 -- the length of a queue nor a paused one in front of the others costs
 -- anything.
 INSERT INTO take
-SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
+SELECT j.seq, j.bytes FROM req r CROSS JOIN queues q CROSS JOIN job j
 WHERE r.flow IS NULL AND NOT r.by_id
 	AND (SELECT count(*) FROM queues) <= 8 AND j.seq IN (SELECT f.seq
 	FROM job f INDEXED BY job_ready
@@ -105,10 +110,10 @@ WITH RECURSIVE next (seq, queue, priority) AS (
 			AND (f.expires_ms IS NULL OR f.expires_ms > r.now)
 		ORDER BY f.priority DESC, f.seq LIMIT 1))
 	ORDER BY 3 DESC, 1 LIMIT (SELECT wanted FROM req))
-SELECT seq FROM next
+SELECT seq, (SELECT bytes FROM job j WHERE j.seq = next.seq) FROM next
 ---
 INSERT OR IGNORE INTO take
-SELECT j.seq FROM req r CROSS JOIN queues q CROSS JOIN job j
+SELECT j.seq, j.bytes FROM req r CROSS JOIN queues q CROSS JOIN job j
 	INDEXED BY job_apart
 WHERE r.flow IS NULL AND NOT r.by_id AND r.wanted > 0 AND j.stage = 2
 	AND j.rescues >= 2 AND j.queue = q.name
@@ -119,14 +124,13 @@ ORDER BY j.priority DESC, j.seq LIMIT 1
 ---
 DELETE FROM take
 WHERE (SELECT count(*) FROM take) > (SELECT wanted FROM req)
-	AND job = (SELECT j.seq FROM take t CROSS JOIN job j ON j.seq = t.job
+	AND +job = (SELECT j.seq FROM take t CROSS JOIN job j ON j.seq = t.job
 		ORDER BY j.priority, j.seq DESC LIMIT 1)
 ---
 -- An answer is at most 4 MiB, but never less than one job.
 DELETE FROM take
-WHERE (SELECT sum(j.bytes) FROM take t CROSS JOIN job j ON j.seq = t.job)
-		> 4194304
-	AND job IN (SELECT seq FROM (SELECT j.seq,
+WHERE (SELECT sum(bytes) FROM take) > 4194304
+	AND +job IN (SELECT seq FROM (SELECT j.seq,
 		sum(j.bytes) OVER w AS bytes, row_number() OVER w AS row
 		FROM take t CROSS JOIN job j ON j.seq = t.job
 		WINDOW w AS (ORDER BY j.priority DESC, j.seq

@@ -1,12 +1,7 @@
 DELETE FROM pushed
 ---
 INSERT INTO pushed
-SELECT p.key, p.value ->> '$.id', p.value ->> '$.queue',
-	p.value ->> '$.name', p.value ->> '$.priority',
-	p.value ->> '$.max_attempts', p.value ->> '$.run_at_ms',
-	p.value ->> '$.expires_at_ms', p.value ->> '$.key',
-	p.value ->> '$.flow', p.value -> '$.needs', p.value ->> '$.line', NULL
-FROM json_each(?1, '$.jobs') p
+SELECT p.*, NULL FROM request_jobs(?1) p
 ---
 DELETE FROM req
 ---

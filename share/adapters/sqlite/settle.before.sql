@@ -1,0 +1,1 @@
+-- include settle-fill.sql
