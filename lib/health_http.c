@@ -23,7 +23,7 @@
 #define CONNECTION_MS 10000
 
 struct connection {
-	int fd; /* -1: free */
+	int fd;		 /* -1: free */
 	uint64_t number; /* of all connections; the least is the oldest */
 	int64_t until_ms;
 	bool answered; /* what comes now is thrown away */

@@ -40,8 +40,7 @@
 #include "banned.h"
 
 #define SHARE_MS 3	 /* other events wait so long for an ending */
-#define SHARE_END_MS 1	 /* an ending for another, while all places are filled \
-			  */
+#define SHARE_END_MS 1	 /* an ending for another, while all places are full */
 #define CHECK_MS 1000	 /* between questions about what is held */
 #define HINT_CHECK_MS 50 /* the same after a hint: it may be a cancel */
 #define HINT_LOOK_MS 5	 /* between looks for jobs, however many hints come */
