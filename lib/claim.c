@@ -41,7 +41,7 @@
 
 /* So many held jobs are looked at before their time, so that the list of
  * those that were started long ago does not grow with the speed. */
-#define HELD_MANY ((size_t)8000)
+#define HELD_MANY ((size_t)4000)
 
 struct claim {
 	const struct jobq_claim_options *options;

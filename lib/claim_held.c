@@ -12,7 +12,7 @@
 #define JOBS_A_LINE ((size_t)100) /* of an alive event */
 
 /* Of one request to renew, so that many held jobs need little memory. */
-#define RENEW_BYTES ((size_t)128 << 10)
+#define RENEW_BYTES ((size_t)32 << 10)
 
 void
 jobq_held_release(struct jobq_held *held)
