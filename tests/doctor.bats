@@ -24,7 +24,7 @@ adapter() {
 rows() {
 	sqlite3 store/q.db 'SELECT * FROM job; SELECT * FROM body;
 		SELECT * FROM event; SELECT * FROM need; SELECT * FROM queue;
-		SELECT * FROM meta; SELECT * FROM sqlite_sequence'
+		SELECT * FROM meta'
 }
 
 # finding CHECK [PROGRAM]: of the findings in $stdout, the texts under CHECK;

@@ -232,6 +232,33 @@ pushes_until_full() {
 		FROM job WHERE prune_ms IS NOT NULL')"
 }
 
+@test "store file: the cursor of events grows on when all are deleted" {
+	ends() { # COUNT: so many jobs come and are completed
+		jobq-push --name x --repeat "$1" >pushed
+		jobq-claim -n "$1" | jq -c '{event: "completed", id, n: 1,
+			epoch: .lease.epoch, worker: .lease.worker}' |
+			jobq-report >settled
+	}
+	local round
+	for round in 1 2; do
+		ends 3
+		jobq-admin prune --older-than 0s >pruned
+		same 3 "$(wc -l <pruned)"
+		same '' "$(jobq-list)"
+		# Nothing of them is left to be seen, nor kept but one number.
+		same "$((3 * round)) 0 1" "$(sqlite3 -separator ' ' "$db" \
+			'SELECT max(seq), sum(length(line)), count(*)
+			FROM event')"
+		storecall "$JOBQ_URL" events <<<'{"since":0}' >events.out
+		same "$((3 * round)) $((3 * round))" "$(jq -rs \
+			'map([.until, .after] | map(values)[]) | join(" ")' events.out)"
+	done
+	# The first job after them has the number of one that was deleted.
+	ends 1
+	storecall "$JOBQ_URL" events <<<'{"since":6}' |
+		jq -s -e '.[0].event == "completed" and .[0].seq == 7'
+}
+
 # --- plans -------------------------------------------------------------------
 
 # statements FILE: the text with what it includes.

@@ -6,8 +6,7 @@ DELETE FROM asked
 INSERT INTO asked (now, wanted, flow, after)
 SELECT last, coalesce(?1 ->> '$.limit', 500), ?1 ->> '$.flow',
 	iif(?1 ->> '$.since' < 0, last, coalesce(?1 ->> '$.since', 0))
-FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'),
-	0) AS last)
+FROM (SELECT coalesce((SELECT max(seq) FROM event), 0) AS last)
 ---
 SELECT '{"event":"gap","since":' || a.after || ',"until":' || m.value || '}'
 FROM asked a, meta m
@@ -31,6 +30,7 @@ ORDER BY e.seq LIMIT (SELECT wanted FROM asked)
 INSERT INTO page (i, job)
 SELECT e.seq, e.job FROM asked a CROSS JOIN event e
 WHERE json_type(?1, '$.ids') IS NULL AND a.flow IS NULL AND e.seq > a.after
+	AND e.job <> 0
 ORDER BY e.seq LIMIT (SELECT wanted FROM asked)
 ---
 -- A page is at most 4 MiB, but never less than one line.
