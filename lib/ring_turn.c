@@ -168,10 +168,14 @@ make_request(struct jobq_ring *ring, struct jobq_buf *out)
 		    job->id, (long long)job->epoch);
 		more = true;
 	}
-	jobq_buf_puts(out, "],\"events\":[");
-	put_batch(out, &ring->events, false);
-	put_batch(out, &ring->alive, ring->events.count > 0);
-	jobq_buf_puts(out, "]}");
+	jobq_buf_putc(out, ']');
+	if (ring->events.count + ring->alive.count > 0) {
+		jobq_buf_puts(out, ",\"events\":[");
+		put_batch(out, &ring->events, false);
+		put_batch(out, &ring->alive, ring->events.count > 0);
+		jobq_buf_putc(out, ']');
+	}
+	jobq_buf_putc(out, '}');
 }
 
 /* The store has taken everything: what ended and was not answered is over. */

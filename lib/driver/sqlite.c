@@ -90,106 +90,6 @@ jobq_sqlite_execute(struct jobq_sqlite *store, const char *doing,
 				 : jobq_sqlite_error(store, doing, code, err);
 }
 
-enum jobq_status
-jobq_sqlite_prepare(struct jobq_sqlite *store,
-    const struct jobq_sqlite_text *text,
-    struct jobq_sqlite_statement *statement, struct jobq_err *err)
-{
-	enum jobq_status status = JOBQ_OK;
-	int code;
-
-	code = sqlite3_prepare_v3(store->db, statement->sql, -1,
-	    SQLITE_PREPARE_PERSISTENT, &statement->prepared, NULL);
-	if (code != SQLITE_OK) {
-		status = jobq_sqlite_error(store, "prepare for", code, err);
-		jobq_err_prefix(
-		    err, "%s/%s", store->adapter->folder, text->name);
-	}
-	return status;
-}
-
-/* The line "-- only MEMBER [VALUE]" or "-- unless MEMBER" at its top. */
-static void
-read_condition(struct jobq_sqlite_statement *statement)
-{
-	static const char only[] = "-- only ", unless[] = "-- unless ";
-	const char *member = statement->sql;
-	const char *value;
-	size_t len;
-
-	if (strncmp(member, only, strlen(only)) == 0) {
-		member += strlen(only);
-	} else if (strncmp(member, unless, strlen(unless)) == 0) {
-		member += strlen(unless);
-		statement->unless = true;
-	} else {
-		return;
-	}
-	len = strcspn(member, " \n");
-	statement->member = jobq_xstrndup(member, len);
-	if (member[len] == ' ') {
-		value = member + len + 1;
-		statement->value = jobq_xstrndup(value, strcspn(value, "\n"));
-	}
-}
-
-/* Divides a file at its lines of "---". */
-static void
-divide(struct jobq_sqlite_text *text, const char *sql)
-{
-	size_t cap = 0;
-
-	while (sql != NULL && *sql != '\0') {
-		const char *end = strstr(sql, "\n---\n");
-		size_t len = end == NULL ? strlen(sql) : (size_t)(end - sql);
-		struct jobq_sqlite_statement *statement;
-
-		text->statement = jobq_grow(text->statement, text->count, &cap,
-		    sizeof *text->statement);
-		statement = &text->statement[text->count++];
-		*statement = (struct jobq_sqlite_statement){
-			.sql = jobq_xstrndup(sql, len),
-		};
-		read_condition(statement);
-		if (statement->member != NULL)
-			text->choosy = true;
-		sql = end == NULL ? NULL : end + 5;
-	}
-}
-
-enum jobq_status
-jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
-    const char *ending, struct jobq_sqlite_text **out, struct jobq_err *err)
-{
-	struct jobq_buf name = JOBQ_BUF_INIT;
-	struct jobq_buf sql = JOBQ_BUF_INIT;
-	enum jobq_status status = JOBQ_OK;
-	struct jobq_sqlite_text *text = NULL;
-
-	jobq_buf_printf(&name, "%s%s", verb, ending);
-	for (size_t i = 0; i < store->text_count && text == NULL; i++)
-		if (strcmp(store->texts[i].name, name.data) == 0)
-			text = &store->texts[i];
-	if (text == NULL) {
-		status =
-		    jobq_adapter_text(store->adapter, name.data, &sql, err);
-		if (status == JOBQ_OK || status == JOBQ_EMPTY) {
-			store->texts =
-			    jobq_grow(store->texts, store->text_count,
-				&store->text_cap, sizeof *store->texts);
-			text = &store->texts[store->text_count++];
-			*text = (struct jobq_sqlite_text){ .name = jobq_xstrdup(
-							       name.data) };
-			divide(text, sql.data);
-			status = JOBQ_OK;
-		}
-	}
-	*out = text;
-	jobq_buf_release(&name);
-	jobq_buf_release(&sql);
-	return status;
-}
-
 /* Runs one statement; what it says is added to lines. */
 static int
 run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
@@ -215,36 +115,18 @@ run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Whether a statement is meant for this request. */
-static bool
-is_wanted(const struct jobq_sqlite_statement *statement,
-    const struct jobq_object *members)
+static enum jobq_status
+run_wanted(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
+    const struct jobq_object *members, const char *request, size_t len,
+    struct jobq_err *err)
 {
-	const struct jobq_span *value;
-
-	if (statement->member == NULL)
-		return true;
-	value = jobq_object_get(members, statement->member);
-	if (statement->value == NULL)
-		return (value != NULL) != statement->unless;
-	return value != NULL && value->len == strlen(statement->value) + 2 &&
-	       memcmp(value->at + 1, statement->value, value->len - 2) == 0;
-}
-
-enum jobq_status
-jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
-    const char *request, size_t len, struct jobq_err *err)
-{
-	struct jobq_object members = { 0 };
 	enum jobq_status status = JOBQ_OK;
 
-	if (text->choosy)
-		status = jobq_object_scan(&members, request, len, err);
 	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++) {
 		struct jobq_sqlite_statement *statement = &text->statement[i];
 		int code;
 
-		if (!is_wanted(statement, &members))
+		if (!jobq_sqlite_wants(statement, members))
 			continue;
 		if (statement->prepared == NULL)
 			status =
@@ -256,26 +138,77 @@ jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
 		if (code != SQLITE_OK)
 			status = jobq_sqlite_error(store, "use", code, err);
 	}
+	return status;
+}
+
+static enum jobq_status
+find_members(const struct jobq_sqlite_text *text, struct jobq_object *members,
+    const char *request, size_t len, struct jobq_err *err)
+{
+	return text->choosy ? jobq_object_scan(members, request, len, err)
+			    : JOBQ_OK;
+}
+
+enum jobq_status
+jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
+    const char *request, size_t len, struct jobq_err *err)
+{
+	struct jobq_object members = { 0 };
+	enum jobq_status status;
+
+	status = find_members(text, &members, request, len, err);
+	if (status == JOBQ_OK)
+		status =
+		    run_wanted(store, text, &members, request, len, err);
 	jobq_object_release(&members);
 	return status;
 }
 
-/* All statements of a text between begin and COMMIT, or none. */
+/* BEGIN, BEGIN IMMEDIATE or COMMIT, prepared the first time. */
 static enum jobq_status
-transact(struct jobq_sqlite *store, const char *begin,
-    struct jobq_sqlite_text *text, const char *request, size_t len,
-    struct jobq_err *err)
+step(struct jobq_sqlite *store, sqlite3_stmt **statement, const char *sql,
+    const char *doing, struct jobq_err *err)
 {
-	enum jobq_status status;
+	int code = SQLITE_OK;
 
-	status = jobq_sqlite_execute(store, "use", begin, err);
-	if (status != JOBQ_OK)
-		return status;
-	status = jobq_sqlite_run(store, text, request, len, err);
-	if (status == JOBQ_OK)
-		status = jobq_sqlite_execute(store, "write to", "COMMIT", err);
-	if (status != JOBQ_OK && sqlite3_get_autocommit(store->db) == 0)
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	if (*statement == NULL)
+		code = sqlite3_prepare_v3(store->db, sql, -1,
+		    SQLITE_PREPARE_PERSISTENT, statement, NULL);
+	if (code == SQLITE_OK) {
+		code = sqlite3_step(*statement);
+		sqlite3_reset(*statement);
+	}
+	return code == SQLITE_DONE ? JOBQ_OK
+				   : jobq_sqlite_error(store, doing, code, err);
+}
+
+/* The statements of a text that are wanted in one transaction, or none. */
+static enum jobq_status
+transact(struct jobq_sqlite *store, bool writes, struct jobq_sqlite_text *text,
+    const char *request, size_t len, struct jobq_err *err)
+{
+	struct jobq_object members = { 0 };
+	enum jobq_status status;
+	bool any = false;
+
+	status = find_members(text, &members, request, len, err);
+	for (size_t i = 0; i < text->count && status == JOBQ_OK && !any; i++)
+		any = jobq_sqlite_wants(&text->statement[i], &members);
+	if (any)
+		status = writes ? step(store, &store->begin_write,
+				      "BEGIN IMMEDIATE", "use", err)
+				: step(store, &store->begin, "BEGIN", "use",
+				      err);
+	if (any && status == JOBQ_OK) {
+		status =
+		    run_wanted(store, text, &members, request, len, err);
+		if (status == JOBQ_OK)
+			status = step(store, &store->commit, "COMMIT",
+			    "write to", err);
+		if (status != JOBQ_OK && sqlite3_get_autocommit(store->db) == 0)
+			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	jobq_object_release(&members);
 	return status;
 }
 
@@ -308,7 +241,7 @@ write_verb(struct jobq_sqlite *store, const char *verb,
 	if (status != JOBQ_OK)
 		return status;
 	jobq_sqlite_deadline(store, store->deadline);
-	status = transact(store, "BEGIN IMMEDIATE", text, request, len, err);
+	status = transact(store, true, text, request, len, err);
 	if (status == JOBQ_OK && jobq_adapter_hints(store->adapter, verb))
 		jobq_turn_ring(&store->turn);
 	if (store->log_pages >= LOG_LONG)
@@ -350,7 +283,7 @@ answer(struct jobq_sqlite *store, const char *verb, const char *request,
 
 	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
 	if (status == JOBQ_OK && text->count > 0)
-		status = transact(store, "BEGIN", text, request, len, err);
+		status = transact(store, false, text, request, len, err);
 	if (status != JOBQ_OK || store->answered)
 		return status;
 	status = jobq_sqlite_ready(
@@ -359,13 +292,13 @@ answer(struct jobq_sqlite *store, const char *verb, const char *request,
 		status =
 		    jobq_sqlite_find(store, verb, ".before.sql", &text, err);
 	if (status == JOBQ_OK && text->count > 0)
-		status = transact(store, "BEGIN", text, request, len, err);
+		status = transact(store, false, text, request, len, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
 	if (status != JOBQ_OK)
 		return status;
 	return jobq_adapter_reads(store->adapter, verb)
-		   ? transact(store, "BEGIN", text, request, len, err)
+		   ? transact(store, false, text, request, len, err)
 		   : write_verb(store, verb, text, request, len, err);
 }
 

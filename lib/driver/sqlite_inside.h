@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "driver.h"
+#include "json.h"
 #include "turn.h"
 
 #include <sqlite3.h>
@@ -20,9 +21,12 @@ struct jobq_sqlite_text {
 	struct jobq_sqlite_statement {
 		sqlite3_stmt *prepared; /* NULL: not needed so far */
 		char *sql;		/* what it is prepared from */
-		/* "-- only MEMBER [VALUE]" at its top, or NULL */
-		bool unless; /* the other way round */
-		char *member, *value;
+		/* "-- only MEMBER [VALUE]", "-- unless MEMBER" at its top */
+		struct jobq_sqlite_condition {
+			bool unless; /* the other way round */
+			char *member, *value;
+		} * condition;
+		size_t conditions;
 	} * statement;
 	size_t count;
 	bool choosy; /* some statement has such a line */
@@ -33,6 +37,7 @@ struct jobq_sqlite {
 	struct jobq_url *url;
 	char *path;
 	sqlite3 *db;
+	sqlite3_stmt *begin, *begin_write, *commit; /* once prepared */
 	struct jobq_turn turn;
 	struct jobq_sqlite_text *texts;
 	size_t text_count;
@@ -75,6 +80,12 @@ enum jobq_status jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
 enum jobq_status jobq_sqlite_prepare(struct jobq_sqlite *store,
     const struct jobq_sqlite_text *text,
     struct jobq_sqlite_statement *statement, struct jobq_err *err);
+
+/* Whether a statement is meant for a request with these members. */
+bool jobq_sqlite_wants(const struct jobq_sqlite_statement *statement,
+    const struct jobq_object *members);
+
+void jobq_sqlite_release_text(struct jobq_sqlite_text *text);
 
 /*
  * Runs the statements of a text that are meant for this request, inside the

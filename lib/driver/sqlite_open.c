@@ -194,27 +194,17 @@ set_up(
 	return status;
 }
 
-static void
-release_text(struct jobq_sqlite_text *text)
-{
-	for (size_t i = 0; i < text->count; i++) {
-		sqlite3_finalize(text->statement[i].prepared);
-		free(text->statement[i].sql);
-		free(text->statement[i].member);
-		free(text->statement[i].value);
-	}
-	free(text->statement);
-	free(text->name);
-}
-
 void
 jobq_sqlite_close(void *handle)
 {
 	struct jobq_sqlite *store = handle;
 
 	for (size_t i = 0; i < store->text_count; i++)
-		release_text(&store->texts[i]);
+		jobq_sqlite_release_text(&store->texts[i]);
 	free(store->texts);
+	sqlite3_finalize(store->begin);
+	sqlite3_finalize(store->begin_write);
+	sqlite3_finalize(store->commit);
 	sqlite3_close(store->db);
 	jobq_turn_release(&store->turn);
 	jobq_buf_release(&store->lines);

@@ -1,5 +1,4 @@
-FROM r WHERE coalesce(json_array_length(?1, '$.events'), 0) = 0
-	AND NOT EXISTS (SELECT 1 FROM json_each(?1, '$.held') h
+FROM r WHERE NOT EXISTS (SELECT 1 FROM json_each(?1, '$.held') h
 		LEFT JOIN job j ON j.id = h.value ->> 0
 			AND j.epoch = h.value ->> 1 AND j.worker = r.worker
 			AND j.stage = 3

@@ -1,6 +1,8 @@
 -- unless count
+-- unless events
 -- A plain read: when there is nothing to take, nothing to settle, nothing
--- held to be stopped and nothing lapsed, the answer is idle and no writer's turn is taken.
+-- held to be stopped and nothing lapsed, the answer is idle and no writer's
+-- turn is taken.
 WITH r AS MATERIALIZED (SELECT
 	CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
 		AS now,
@@ -27,6 +29,7 @@ SELECT '{"event":"idle"' || coalesce(',"next_in":' || round(max(0,
 -- include claim-nothing.sql
 ---
 -- only count
+-- unless events
 WITH r AS MATERIALIZED (SELECT
 	CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
 		AS now,
