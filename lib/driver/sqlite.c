@@ -158,8 +158,7 @@ jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
 
 	status = find_members(text, &members, request, len, err);
 	if (status == JOBQ_OK)
-		status =
-		    run_wanted(store, text, &members, request, len, err);
+		status = run_wanted(store, text, &members, request, len, err);
 	jobq_object_release(&members);
 	return status;
 }
@@ -195,16 +194,15 @@ transact(struct jobq_sqlite *store, bool writes, struct jobq_sqlite_text *text,
 	for (size_t i = 0; i < text->count && status == JOBQ_OK && !any; i++)
 		any = jobq_sqlite_wants(&text->statement[i], &members);
 	if (any)
-		status = writes ? step(store, &store->begin_write,
-				      "BEGIN IMMEDIATE", "use", err)
-				: step(store, &store->begin, "BEGIN", "use",
-				      err);
+		status = writes
+			     ? step(store, &store->begin_write,
+				   "BEGIN IMMEDIATE", "use", err)
+			     : step(store, &store->begin, "BEGIN", "use", err);
 	if (any && status == JOBQ_OK) {
-		status =
-		    run_wanted(store, text, &members, request, len, err);
+		status = run_wanted(store, text, &members, request, len, err);
 		if (status == JOBQ_OK)
-			status = step(store, &store->commit, "COMMIT",
-			    "write to", err);
+			status = step(
+			    store, &store->commit, "COMMIT", "write to", err);
 		if (status != JOBQ_OK && sqlite3_get_autocommit(store->db) == 0)
 			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	}

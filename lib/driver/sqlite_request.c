@@ -1,5 +1,5 @@
 /*
- * The entries of a request as rows: request_events(TEXT), request_jobs(TEXT)
+ * A request as rows: request(TEXT), request_events(TEXT), request_jobs(TEXT)
  * and pairs(TEXT) are table-valued functions (https://sqlite.org/vtab.html,
  * 2.1.2). One scan of an entry gives all its columns, where json_each()
  * renders each entry anew and each ->> then looks for its member from the
@@ -20,22 +20,30 @@
 
 #define COLUMNS 12
 
-/* One of the functions: an array's place in the request, and its columns. */
+/* One of the functions: what its rows are, and its columns. */
 struct kind {
 	const char *name;
-	const char *member; /* of the request; NULL: TEXT is the array */
+	enum {
+		WHOLE,	 /* one row: the request */
+		ENTRIES, /* the objects of the array in its member */
+		PAIRS,	 /* the arrays of the array that TEXT is */
+	} rows;
+	const char *member;
 	const char *columns[COLUMNS + 1];
 };
 
 /* Pairs are arrays themselves, so their columns are told by place. */
 static const struct kind kinds[] = {
-	{ "request_events", "events",
+	{ "request", WHOLE, NULL,
+	    { "limit", "worker", "lease", "queues", "flow", "ids", "ring",
+		"count", "held" } },
+	{ "request_events", ENTRIES, "events",
 	    { "event", "id", "epoch", "worker", "n", "reason", "retry",
 		"retry_after_ms", "error", "waiting", "jobs", "line" } },
-	{ "request_jobs", "jobs",
+	{ "request_jobs", ENTRIES, "jobs",
 	    { "id", "queue", "name", "priority", "max_attempts", "run_at_ms",
 		"expires_at_ms", "key", "flow", "needs", "line" } },
-	{ "pairs", NULL, { "id", "epoch" } },
+	{ "pairs", PAIRS, NULL, { "id", "epoch" } },
 };
 
 struct table {
@@ -184,10 +192,15 @@ next_row(sqlite3_vtab_cursor *base)
 
 	cursor->row++;
 	memset(cursor->value, 0, sizeof cursor->value);
+	if (table->kind->rows == WHOLE) {
+		cursor->over = cursor->row > 0;
+		place_members(cursor, table);
+		return SQLITE_OK;
+	}
 	cursor->over = !jobq_json_element(cursor->list, &cursor->next, &entry);
 	if (cursor->over)
 		return SQLITE_OK;
-	if (table->kind->member == NULL) {
+	if (table->kind->rows == PAIRS) {
 		for (int i = 0; i < table->count; i++)
 			if (!jobq_json_element(
 				entry, &inner, &cursor->value[i]))
@@ -207,9 +220,9 @@ filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int argc,
     sqlite3_value **argv)
 {
 	struct cursor *cursor = (struct cursor *)base;
-	const char *member = ((struct table *)base->pVtab)->kind->member;
+	const struct kind *kind = ((struct table *)base->pVtab)->kind;
+	const struct jobq_span *list = NULL;
 	struct jobq_span text = { 0 };
-	const struct jobq_span *list = &text;
 	struct jobq_err err;
 	enum jobq_status status = JOBQ_OK;
 
@@ -219,21 +232,21 @@ filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int argc,
 	cursor->list = (struct jobq_span){ 0 };
 	cursor->next = 0;
 	cursor->row = -1;
+	cursor->members.count = 0;
 	if (cursor->text == NULL)
 		return SQLITE_NOMEM;
 	text.at = (const char *)sqlite3_value_text(cursor->text);
 	text.len = (size_t)sqlite3_value_bytes(cursor->text);
-	if (text.at != NULL && member != NULL) {
+	if (text.at != NULL && kind->rows == PAIRS)
+		status =
+		    jobq_json_check(text.at, text.len, &cursor->list, &err);
+	else if (text.at != NULL)
 		status =
 		    jobq_object_scan(&cursor->members, text.at, text.len, &err);
-		list = status == JOBQ_OK
-			   ? jobq_object_get(&cursor->members, member)
-			   : NULL;
-	} else if (text.at != NULL) {
-		status = jobq_json_check(text.at, text.len, &text, &err);
-	}
 	if (status != JOBQ_OK)
 		return refuse(cursor, &err);
+	if (kind->rows == ENTRIES)
+		list = jobq_object_get(&cursor->members, kind->member);
 	if (list != NULL)
 		cursor->list = *list;
 	return next_row(base);

@@ -4,10 +4,10 @@ DELETE FROM req
 ---
 INSERT INTO req (now, wanted, worker, lease_ms, ring, flow, by_id, by_queue)
 SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER),
-	coalesce(?1 ->> '$.limit', 1), ?1 ->> '$.worker',
-	CAST(1000 * (?1 ->> '$.lease') AS INTEGER), ?1 ->> '$.ring',
-	?1 ->> '$.flow', json_type(?1, '$.ids') IS NOT NULL,
-	coalesce(json_array_length(?1, '$.queues'), 0) > 0
+	coalesce(q."limit", 1), q.worker, CAST(1000 * q.lease AS INTEGER),
+	q.ring, q.flow, q.ids IS NOT NULL,
+	coalesce(json_array_length(q.queues), 0) > 0
+FROM request(?1) q
 ---
 -- include settle-fill.sql
 ---
@@ -153,12 +153,11 @@ FROM req r WHERE job.seq IN (SELECT job FROM take)
 SELECT line || '}' FROM lapsed WHERE stage = 6 ORDER BY job
 ---
 -- only held
-SELECT '{"event":"stop","id":"' || (h.value ->> 0) || '","epoch":'
-	|| (h.value ->> 1) || ',"reason":"'
-	|| CASE WHEN j.seq IS NULL THEN 'lost' ELSE 'cancel' END || '"}'
-FROM json_each(?1, '$.held') h LEFT JOIN job j ON j.id = h.value ->> 0
-	AND j.epoch = h.value ->> 1 AND j.worker = (SELECT worker FROM req)
-	AND j.stage = 3
+SELECT '{"event":"stop","id":"' || h.id || '","epoch":' || h.epoch
+	|| ',"reason":"' || iif(j.seq IS NULL, 'lost', 'cancel') || '"}'
+FROM request(?1) q CROSS JOIN pairs(q.held) h
+	LEFT JOIN job j ON j.id = h.id AND j.epoch = h.epoch
+		AND j.worker = q.worker AND j.stage = 3
 WHERE j.seq IS NULL OR j.cancel IS NOT NULL
 ---
 SELECT b.line || ',"attempt":' || j.attempt || ',"run_at":"'
