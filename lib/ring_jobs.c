@@ -8,8 +8,15 @@
 
 #include "banned.h"
 
-#define LONG_MS 100    /* a job that lasts so long is no short one */
+/* A job that lasts so long is no short one; none of the shortest. */
+#define LONG_MS 100
+#define BRIEF_MS 10
 #define LATELY_MS 1000 /* how long one of those is remembered */
+
+/* So many may wait, which is a commit's time of jobs that last a millisecond.
+ */
+#define AHEAD_SHORT 2
+#define AHEAD_BRIEF 4
 
 void
 jobq_ring_jobs_release(struct jobq_ring_jobs *jobs)
@@ -44,18 +51,27 @@ jobq_ring_jobs_find(struct jobq_ring_jobs *jobs, const char *id, int64_t epoch)
 	return NULL;
 }
 
-static bool
-is_long(const struct jobq_ring_job *job, int64_t now)
+static void
+note_length(
+    struct jobq_ring_jobs *jobs, const struct jobq_ring_job *job, int64_t now)
 {
-	return job->started_ms != 0 && now - job->started_ms >= LONG_MS;
+	int64_t lasts = now - job->started_ms;
+
+	if (job->started_ms == 0)
+		return;
+	if (lasts >= LONG_MS)
+		jobs->long_ms = now;
+	if (lasts >= BRIEF_MS)
+		jobs->not_brief_ms = now;
 }
 
 void
 jobq_ring_jobs_remove(
     struct jobq_ring_jobs *jobs, struct jobq_ring_job *job, int64_t now)
 {
-	if (is_long(job, now))
-		jobs->long_ms = now;
+	note_length(jobs, job, now);
+	if (job->started_ms != 0)
+		jobs->any_ended = true;
 	free(job->id);
 	*job = jobs->job[--jobs->count];
 }
@@ -95,11 +111,15 @@ jobq_ring_jobs_heard(
 	jobq_buf_release(&id);
 }
 
-bool
-jobq_ring_jobs_short(struct jobq_ring_jobs *jobs, int64_t now)
+int64_t
+jobq_ring_jobs_ahead(struct jobq_ring_jobs *jobs, int64_t now)
 {
 	for (size_t i = 0; i < jobs->count; i++)
-		if (is_long(&jobs->job[i], now))
-			jobs->long_ms = now;
-	return jobs->long_ms == 0 || now - jobs->long_ms >= LATELY_MS;
+		note_length(jobs, &jobs->job[i], now);
+	if (jobs->long_ms != 0 && now - jobs->long_ms < LATELY_MS)
+		return 0;
+	if (!jobs->any_ended ||
+	    (jobs->not_brief_ms != 0 && now - jobs->not_brief_ms < LATELY_MS))
+		return AHEAD_SHORT;
+	return AHEAD_BRIEF;
 }

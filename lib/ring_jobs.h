@@ -25,7 +25,9 @@ struct jobq_ring_jobs {
 	struct jobq_ring_job *job;
 	size_t count;
 	size_t cap;
-	int64_t long_ms; /* when a job was last seen to last 100 ms; 0 never */
+	/* When a job was last seen to last 100 ms, 10 ms; 0: never. */
+	int64_t long_ms, not_brief_ms;
+	bool any_ended;
 };
 
 void jobq_ring_jobs_release(struct jobq_ring_jobs *jobs);
@@ -49,9 +51,11 @@ void jobq_ring_jobs_heard(
     struct jobq_ring_jobs *jobs, struct jobq_span list, int64_t now);
 
 /*
- * Whether jobs are short enough that some may wait in the runner: none is
- * running for 100 ms, and none has ended lately that did.
+ * How many jobs may wait in the runner, so that no place is empty during a
+ * commit: none while a job lasts 100 ms or one that did has ended lately, 2
+ * otherwise; 4 once jobs have ended and none has lately lasted 10 ms, for
+ * then more than two end during a commit.
  */
-bool jobq_ring_jobs_short(struct jobq_ring_jobs *jobs, int64_t now);
+int64_t jobq_ring_jobs_ahead(struct jobq_ring_jobs *jobs, int64_t now);
 
 #endif

@@ -43,8 +43,8 @@ jobq_ring_room(struct jobq_ring *ring, int64_t now)
 		return 0;
 	if (ring->options->ahead >= 0)
 		target += ring->options->ahead;
-	else if (jobq_ring_jobs_short(&ring->jobs, now))
-		target += 2;
+	else
+		target += jobq_ring_jobs_ahead(&ring->jobs, now);
 	target -= ring->fewer;
 	if (target < 1)
 		target = 1;
