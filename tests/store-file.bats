@@ -351,9 +351,9 @@ steps() {
 			/(request_events|pairs)\(/ { next }
 			{
 				members = ""
-				for (i = split("limit worker lease queues flow ids ring", name, " "); i; i--)
+				for (i = split("limit worker lease queues flow ids ring by state name key older_ms stuck_ms after why", name, " "); i; i--)
 					members = members ", ?1 -> \"$." name[i] "\" ->> \"$\" AS \"" name[i] "\""
-				sub(/request\(\?1\)/, "(SELECT 1" members ")")
+				sub(/request(_list)?\(\?1\)/, "(SELECT 1" members ")")
 				print
 			}'
 		echo ';'

@@ -1,6 +1,6 @@
 /*
- * A request as rows: request(TEXT), request_events(TEXT), request_jobs(TEXT)
- * and pairs(TEXT) are table-valued functions (https://sqlite.org/vtab.html,
+ * A request as rows: request(TEXT), request_list(TEXT), request_events(TEXT),
+ * request_jobs(TEXT) and pairs(TEXT) are table-valued functions (https://sqlite.org/vtab.html,
  * 2.1.2). One scan of an entry gives all its columns, where json_each()
  * renders each entry anew and each ->> then looks for its member from the
  * beginning.
@@ -37,6 +37,9 @@ static const struct kind kinds[] = {
 	{ "request", WHOLE, NULL,
 	    { "limit", "worker", "lease", "queues", "flow", "ids", "ring",
 		"count", "held" } },
+	{ "request_list", WHOLE, NULL,
+	    { "limit", "by", "state", "queues", "name", "flow", "key",
+		"older_ms", "stuck_ms", "after", "why" } },
 	{ "request_events", ENTRIES, "events",
 	    { "event", "id", "epoch", "worker", "n", "reason", "retry",
 		"retry_after_ms", "error", "waiting", "jobs", "line" } },

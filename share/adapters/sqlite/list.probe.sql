@@ -1,5 +1,8 @@
+-- No job at all: a row that says nothing ends it here.
+SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM job)
+---
 -- only by ready
--- Nothing is ready: a row that says nothing ends it here.
+-- Nothing is ready: the same.
 SELECT NULL
 WHERE NOT EXISTS (SELECT 1 FROM job WHERE stage = 2 AND rescues < 2)
 	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 2 AND rescues >= 2)

@@ -5,25 +5,20 @@
 DELETE FROM asked
 ---
 INSERT INTO asked
-SELECT now, coalesce(?1 ->> '$.limit', 500), coalesce(?1 ->> '$.by', 'all'),
-	CASE ?1 ->> '$.state' WHEN 'blocked' THEN 0 WHEN 'pending' THEN 1
-		WHEN 'running' THEN 3 WHEN 'completed' THEN 4
-		WHEN 'cancelled' THEN 5 WHEN 'failed' THEN 6 ELSE 0 END,
-	CASE ?1 ->> '$.state' WHEN 'blocked' THEN 0 WHEN 'pending' THEN 2
+SELECT r.now, coalesce(q."limit", 500), coalesce(q.by, 'all'),
+	CASE q.state WHEN 'pending' THEN 1 WHEN 'running' THEN 3
+		WHEN 'completed' THEN 4 WHEN 'cancelled' THEN 5
+		WHEN 'failed' THEN 6 ELSE 0 END,
+	CASE q.state WHEN 'blocked' THEN 0 WHEN 'pending' THEN 2
 		WHEN 'running' THEN 3 WHEN 'completed' THEN 4
 		WHEN 'cancelled' THEN 5 ELSE 6 END,
-	coalesce(json_array_length(?1, '$.queues'), 0) > 0,
-	?1 ->> '$.name', ?1 ->> '$.flow', ?1 ->> '$.key',
-	now - (?1 ->> '$.older_ms'), ?1 ->> '$.stuck_ms',
-	CASE WHEN after IS NULL THEN 0 WHEN comma THEN
-		CAST(substr(after, comma + 1) AS INTEGER)
-		ELSE CAST(after AS INTEGER) END,
-	CASE WHEN after IS NULL OR NOT comma THEN 9223372036854775807
-		ELSE CAST(substr(after, 1, comma - 1) AS INTEGER) END,
-	?1 ->> '$.why'
-FROM (SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
-	AS now, ?1 ->> '$.after' AS after,
-	instr(coalesce(?1 ->> '$.after', ''), ',') AS comma)
+	coalesce(json_array_length(q.queues), 0) > 0, q.name, q.flow, q.key,
+	r.now - q.older_ms, q.stuck_ms,
+	coalesce(CAST(substr(q.after, instr(q.after, ',') + 1) AS INTEGER), 0),
+	iif(instr(q.after, ','), CAST(q.after AS INTEGER), 9223372036854775807),
+	q.why
+FROM request_list(?1) q, (SELECT CAST(round((julianday('now') - 2440587.5)
+	* 86400000.0) AS INTEGER) AS now) r
 ---
 DELETE FROM queues
 ---
