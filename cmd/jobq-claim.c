@@ -33,8 +33,8 @@ static const struct jobq_opt options[] = {
 	    "keep at most N jobs with a runner whose output comes back here", 1,
 	    JOBQ_RING_MAX, NULL },
 	{ "ahead", 0, JOBQ_OPT_STRING, &ahead, "auto|N",
-	    "jobs that may wait in the runner (auto: up to 2 if they are "
-	    "short)",
+	    "jobs that may wait in the runner (auto: up to 4, the "
+	    "shorter they are)",
 	    0, 0, NULL },
 	{ "until-empty", 0, JOBQ_OPT_FLAG, &ring.until_empty, NULL,
 	    "end when nothing is ready and none is outstanding", 0, 0, NULL },

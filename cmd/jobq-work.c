@@ -35,8 +35,8 @@ static const struct jobq_opt options[] = {
 	    "places: jobs that run at the same time (1)", 1, PLACES_MOST,
 	    NULL },
 	{ "ahead", 0, JOBQ_OPT_STRING, &given.ahead, "auto|N",
-	    "jobs that may wait in the runner (auto: up to 2 if they are "
-	    "short)",
+	    "jobs that may wait in the runner (auto: up to 4, the "
+	    "shorter they are)",
 	    0, 0, NULL },
 	{ "until-empty", 0, JOBQ_OPT_FLAG, &given.until_empty, NULL,
 	    "end when nothing is ready and none is outstanding", 0, 0, NULL },
