@@ -1,9 +1,9 @@
 /*
- * A request as rows: request(TEXT), request_list(TEXT), request_events(TEXT),
- * request_jobs(TEXT) and pairs(TEXT) are table-valued functions (https://sqlite.org/vtab.html,
- * 2.1.2). One scan of an entry gives all its columns, where json_each()
- * renders each entry anew and each ->> then looks for its member from the
- * beginning.
+ * A request as rows, by table-valued functions (https://sqlite.org/vtab.html,
+ * 2.1.2): request(TEXT), request_list(TEXT), request_events(TEXT),
+ * request_jobs(TEXT), pairs(TEXT). One scan of an entry gives all its columns,
+ * where json_each() renders each entry anew and each ->> then looks for its
+ * member from the beginning.
  *
  * i numbers the rows from 0. A string is its text, true is 1, false is 0,
  * what is absent or null is NULL, an array is its JSON text.
