@@ -57,15 +57,12 @@ read_line(
 		if (status == JOBQ_INVALID)
 			status = jobq_input_bad(input, err);
 		if (status == JOBQ_OK && input->reader.number % LOOK_LINES == 0)
-			status = jobq_report_wait(report, -1, err);
+			status = jobq_report_look(report, err);
 		return status;
 	}
 	if (status != JOBQ_EMPTY || jobq_input_ended(input))
 		return status;
-	status = jobq_report_send(report, err);
-	return status == JOBQ_OK
-		   ? jobq_report_wait(report, input->reader.fd, err)
-		   : status;
+	return jobq_report_wait(report, input->reader.fd, err);
 }
 
 /* What was read before the input failed or --strict stopped is settled. */

@@ -15,6 +15,12 @@
 #include "banned.h"
 
 #define DEADLINE_MS 30000
+
+/*
+ * So long after a commit events are gathered for the next one, if they keep
+ * coming; what comes alone never waits.
+ */
+#define GATHER_MS 4
 #define WRITE_BYTES ((size_t)64 << 10) /* unwritten, until they are */
 
 /*
@@ -211,8 +217,10 @@ jobq_report_send(struct jobq_report *report, struct jobq_err *err)
 
 	if (report->batch.count > 0)
 		status = open_store(report, err);
-	if (report->batch.count > 0 && status == JOBQ_OK)
+	if (report->batch.count > 0 && status == JOBQ_OK) {
 		status = insist(report, settle, err);
+		report->settled_ms = jobq_mono_ms();
+	}
 	jobq_batch_clear(&report->batch);
 	return status == JOBQ_OK ? flush(report, UNWRITTEN_BYTES, err) : status;
 }
@@ -305,16 +313,42 @@ jobq_report_line(struct jobq_report *report, struct jobq_span line,
 	return JOBQ_OK;
 }
 
+/* Waits until fd is readable, or out can be written; -1: neither. */
+static enum jobq_status
+wait_for(struct jobq_report *report, int fd, int out, int64_t wait_ms,
+    struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	status = jobq_signals_wait(&report->signals, fd, out, wait_ms);
+	if (status != JOBQ_STALE)
+		return status == JOBQ_AGAIN ? JOBQ_OK : status;
+	status = jobq_report_send(report, err);
+	return status == JOBQ_OK ? stopped(report, err) : status;
+}
+
+enum jobq_status
+jobq_report_look(struct jobq_report *report, struct jobq_err *err)
+{
+	enum jobq_status status = wait_for(report, -1, -1, 0, err);
+
+	return status == JOBQ_EMPTY ? JOBQ_OK : status;
+}
+
 enum jobq_status
 jobq_report_wait(struct jobq_report *report, int fd, struct jobq_err *err)
 {
-	bool unwritten = jobq_writer_pending(&report->out) > 0;
-	enum jobq_status status;
+	int64_t left = report->settled_ms + GATHER_MS - jobq_mono_ms();
+	enum jobq_status status = JOBQ_EMPTY;
 
-	status = jobq_signals_wait(&report->signals, fd,
-	    unwritten && fd >= 0 ? report->out.fd : -1, fd < 0 ? 0 : -1);
-	if (status != JOBQ_STALE)
-		return JOBQ_OK;
+	if (report->batch.count > 0 && left > 0)
+		status = wait_for(report, fd, -1, left, err);
+	if (status != JOBQ_EMPTY)
+		return status;
 	status = jobq_report_send(report, err);
-	return status == JOBQ_OK ? stopped(report, err) : status;
+	if (status != JOBQ_OK)
+		return status;
+	return wait_for(report, fd,
+	    jobq_writer_pending(&report->out) > 0 ? report->out.fd : -1, -1,
+	    err);
 }

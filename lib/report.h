@@ -2,7 +2,8 @@
  * Events on their way into a store, and out again with what it says of each.
  * While the store is away the batch is kept and sent again, so nothing is
  * lost but time. Two signals end that and any other wait: the functions that
- * may wait then return JOBQ_AGAIN. A closed output does not stop settling.
+ * may wait then send what is gathered once more and return JOBQ_AGAIN. A closed
+ * output does not stop settling.
  */
 #ifndef JOBQ_REPORT_H
 #define JOBQ_REPORT_H
@@ -17,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a store adds to an event must fit into the next stage's line, too. */
 #define JOBQ_REPORT_MAX (JOBQ_STAGE_MAX - ((size_t)64 << 10))
@@ -26,6 +28,7 @@ struct jobq_report {
 	const char *url;	  /* of --store, or NULL */
 	bool settles;		  /* or only passes lines on */
 	struct jobq_batch batch;
+	int64_t settled_ms; /* when the last one was; 0: none so far */
 	struct jobq_writer out;
 	bool out_closed;
 	bool out_lost; /* what was to be written is lost, not unwanted */
@@ -65,11 +68,14 @@ enum jobq_status jobq_report_finish(
     struct jobq_report *report, struct jobq_err *err);
 
 /*
- * Waits until fd is readable, or what is unwritten can be written; -1 only
- * looks for signals. When the second one
- * has come, what is gathered is sent before JOBQ_AGAIN is returned.
+ * Waits until fd is readable. What is gathered is settled before that, or a
+ * few milliseconds after the last commit.
  */
 enum jobq_status jobq_report_wait(
     struct jobq_report *report, int fd, struct jobq_err *err);
+
+/* Only looks for signals. */
+enum jobq_status jobq_report_look(
+    struct jobq_report *report, struct jobq_err *err);
 
 #endif
