@@ -126,6 +126,8 @@ run_wanted(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
 		struct jobq_sqlite_statement *statement = &text->statement[i];
 		int code;
 
+		if (text->probe && store->answered)
+			break;
 		if (!jobq_sqlite_wants(statement, members))
 			continue;
 		if (statement->prepared == NULL)

@@ -30,6 +30,7 @@ struct jobq_sqlite_text {
 	} * statement;
 	size_t count;
 	bool choosy; /* some statement has such a line */
+	bool probe;  /* the first statement that answers ends it */
 };
 
 struct jobq_sqlite {

@@ -112,6 +112,7 @@ jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
 			text = &store->texts[store->text_count++];
 			*text = (struct jobq_sqlite_text){ .name = jobq_xstrdup(
 							       name.data) };
+			text->probe = strcmp(ending, ".probe.sql") == 0;
 			divide(text, sql.data);
 			status = JOBQ_OK;
 		}

@@ -1,3 +1,16 @@
+-- unless events
+-- unless held
+-- unless queues
+-- unless flow
+-- Nothing at all is pending or running, which is soon said.
+SELECT '{"event":"idle","unfinished":0}'
+WHERE NOT EXISTS (SELECT 1 FROM job WHERE stage = 1)
+	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 2 AND rescues < 2)
+	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 2 AND rescues >= 2)
+	AND NOT EXISTS (SELECT 1 FROM job WHERE stage = 3)
+	AND NOT EXISTS (SELECT 1 FROM job INDEXED BY job_expiry
+		WHERE expires_ms IS NOT NULL AND stage < 3)
+---
 -- unless count
 -- unless events
 -- A plain read: when there is nothing to take, nothing to settle, nothing
