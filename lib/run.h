@@ -30,11 +30,29 @@ enum jobq_run_result {
 	JOBQ_RESULT_NONE,
 };
 
+/* What does the work of a job. */
+enum jobq_run_kind {
+	JOBQ_RUN_COMMAND,   /* a process for each */
+	JOBQ_RUN_COPROCESS, /* a long-lived process that answers */
+	JOBQ_RUN_POST,	    /* an HTTP server */
+};
+
+struct jobq_run_post {
+	const char *url;
+	char *const *headers;	/* NULL-terminated "Name: value", or NULL */
+	const char *token_file; /* or NULL */
+	const char *body; /* file of a jq program, or NULL: the job line */
+	const char *result_map; /* the same for an answer; NULL: its body */
+};
+
 struct jobq_run_options {
+	enum jobq_run_kind kind;
 	/* Job lines, events; neither is made non-blocking. When no more is
 	 * read before the input has ended, in_fd becomes /dev/null. */
 	int in_fd, out_fd;
 	char *const *command; /* NULL-terminated; outlives the runner */
+	size_t depth;	      /* of a coprocess: jobs that one has at once */
+	struct jobq_run_post post;
 	size_t places;
 	size_t max_line_bytes; /* of a line of input */
 	int64_t timeout_ms; /* of jobs that have none of their own; -1: none */

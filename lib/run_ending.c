@@ -18,7 +18,8 @@
 static bool
 exited_zero(const struct jobq_task *task)
 {
-	return task->outcome.known && WIFEXITED(task->outcome.wait_status) &&
+	return task->outcome.known && !task->outcome.failed &&
+	       WIFEXITED(task->outcome.wait_status) &&
 	       WEXITSTATUS(task->outcome.wait_status) == 0;
 }
 
@@ -61,7 +62,10 @@ find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
 	int wait_status = task->outcome.wait_status;
 	int code = WEXITSTATUS(wait_status);
 
-	if (WIFSIGNALED(wait_status)) {
+	if (task->outcome.failed) {
+		fail(verdict, task->outcome.reason, task->outcome.retry);
+		verdict->error = task->outcome.error;
+	} else if (WIFSIGNALED(wait_status)) {
 		int number = WTERMSIG(wait_status);
 		const char *name = sigdescr_np(number);
 
@@ -94,11 +98,16 @@ find_by_notes(const struct jobq_task *task, struct jobq_verdict *verdict)
 		verdict->kind = JOBQ_EVENT_SNOOZED;
 		verdict->retry_after_ms = notes->snooze_ms;
 	} else if (notes->retry_after_ms != JOBQ_ABSENT) {
+		verdict->retry_after_ms = notes->retry_after_ms;
+		if (task->outcome.failed) {
+			fail(verdict, task->outcome.reason, true);
+			verdict->error = task->outcome.error;
+			return true;
+		}
 		if (WIFSIGNALED(task->outcome.wait_status))
 			fail(verdict, "signal", true);
 		else
 			fail(verdict, "exit", true);
-		verdict->retry_after_ms = notes->retry_after_ms;
 		jobq_fail(&verdict->error, JOBQ_OK,
 		    "the job asked to be tried again later");
 		add_last_line(task, &verdict->error);
@@ -220,18 +229,21 @@ put_outcome(struct jobq_buf *out, const struct jobq_task *task)
 	uint64_t dropped = task->out.over_bytes + task->err.over_bytes +
 			   task->notes.dropped + task->run->result.dropped;
 
-	if (WIFEXITED(outcome->wait_status)) {
+	/* Of an answer there is no process of this job alone. */
+	if (WIFEXITED(outcome->wait_status) && !outcome->answered) {
 		put_int(out, "exit", WEXITSTATUS(outcome->wait_status));
-	} else {
+	} else if (!outcome->answered) {
 		put_int(out, "signal", WTERMSIG(outcome->wait_status));
 		if (WCOREDUMP(outcome->wait_status))
 			jobq_buf_puts(out, ",\"core\":true");
 	}
 	put_seconds(
 	    out, "seconds", (task->ended_ns - task->begun_ns) / 1000000 * 1000);
-	put_seconds(out, "user", outcome->user_us);
-	put_seconds(out, "sys", outcome->sys_us);
-	put_int(out, "max_rss", outcome->max_rss_bytes);
+	if (!outcome->answered) {
+		put_seconds(out, "user", outcome->user_us);
+		put_seconds(out, "sys", outcome->sys_us);
+		put_int(out, "max_rss", outcome->max_rss_bytes);
+	}
 	if (dropped > 0)
 		put_int(out, "dropped", (int64_t)dropped);
 	if (task->pipe_held)

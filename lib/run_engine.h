@@ -48,7 +48,8 @@ struct jobq_run {
 	struct jobq_out *out;
 	struct jobq_leases *leases;
 	const struct jobq_handler *handler;
-	struct jobq_exec *exec; /* the handler's own */
+	struct jobq_exec *exec; /* the handler's own, of "-- command" */
+	void *own;		/* the same of others */
 
 	struct jobq_task_list tasks, spare;
 	struct jobq_task *first_waiting; /* all behind it wait, too */

@@ -61,6 +61,11 @@ struct jobq_outcome {
 	bool known; /* false: it never began, or could not be ended */
 	int wait_status;
 	int64_t user_us, sys_us, max_rss_bytes;
+	/* Of a handler that answers instead of exiting; all else is 0 then. */
+	bool answered;
+	bool failed, retry;
+	const char *reason; /* failed: of the ending; a literal */
+	struct jobq_err error;
 };
 
 enum { JOBQ_PROGRESS_MEMBERS = 3 }; /* percent, note, data */
@@ -102,6 +107,7 @@ struct jobq_task {
 	int64_t begun_ns, ended_ns;
 
 	struct jobq_task_process process;
+	void *work; /* of another handler, which frees it in its finish */
 	struct jobq_outcome outcome;
 	bool pipe_held, asked;
 	bool err_next; /* whose turn it is in output events */
