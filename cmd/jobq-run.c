@@ -3,6 +3,8 @@
 #include "line.h"
 #include "log.h"
 #include "run.h"
+#include "run_args.h"
+#include "run_parse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,9 @@
 #include <unistd.h>
 
 #include "banned.h"
+
+/* With --one: it is not the job that has failed (timeout(1)). */
+#define ONE_FAILED 125
 
 static int64_t places = 1;
 static int64_t timeout_ms = -1;
@@ -22,6 +27,11 @@ static const char *result = "auto";
 static const char *permanent = "64,65";
 static bool clean_env;
 static bool unclaimed;
+static int64_t retries;
+static const char *backoff = "1s..30s";
+static const char *halt;
+static const char *joblog, *output_dir, *resume;
+static bool one;
 
 static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
@@ -50,6 +60,28 @@ static const struct jobq_opt options[] = {
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
 	    "TRACEPARENT",
 	    0, 0, NULL },
+	{ "retries", 0, JOBQ_OPT_INT, &retries, "N",
+	    "repeat a failed job so often, unless it is a store's (0)", 0,
+	    1000000, NULL },
+	{ "backoff", 0, JOBQ_OPT_STRING, &backoff, "FIRST..MOST",
+	    "wait so long before a job is repeated, doubling (1s..30s)", 0, 0,
+	    NULL },
+	{ "halt", 0, JOBQ_OPT_STRING, &halt, "WHEN,fail=N",
+	    "when N jobs have failed start nothing more (soon), or stop what "
+	    "runs, too (now)",
+	    0, 0, NULL },
+	{ "joblog", 0, JOBQ_OPT_STRING, &joblog, "FILE",
+	    "write a line for each job, in the columns of GNU parallel", 0, 0,
+	    NULL },
+	{ "output-dir", 0, JOBQ_OPT_STRING, &output_dir, "DIR",
+	    "write all output of a job to DIR/ID.out and DIR/ID.err", 0, 0,
+	    NULL },
+	{ "resume", 0, JOBQ_OPT_STRING, &resume, "FILE",
+	    "skip the jobs that are completed in the events of FILE", 0, 0,
+	    NULL },
+	{ "one", 0, JOBQ_OPT_FLAG, &one, NULL,
+	    "run the first job alone and exit as it does, as timeout(1)", 0, 0,
+	    NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -91,31 +123,6 @@ say(void *context, enum jobq_level level, const char *code, const char *id,
 	jobq_log_code(level, code, id, "%s", text);
 }
 
-/* Reads a list such as 64,65; an empty one is allowed. */
-static void
-take_codes(const char *text, bool *codes)
-{
-	while (*text != '\0') {
-		size_t len = strcspn(text, ",");
-		unsigned code = 0;
-
-		for (size_t i = 0; i < len; i++) {
-			if (text[i] < '0' || text[i] > '9' || code > 255)
-				len = 0;
-			else
-				code = 10 * code + (unsigned)(text[i] - '0');
-		}
-		if (len == 0 || code < 1 || code > 255)
-			jobq_command_misuse(&command,
-			    "--permanent: '%s' is no list of exit codes from "
-			    "1 to 255 divided by commas",
-			    permanent);
-		codes[code] = true;
-		text += len;
-		text += *text == ',';
-	}
-}
-
 /* Where a word stands in a list of choices. */
 static int
 choice(const char *word, const char *const *words)
@@ -132,6 +139,7 @@ take_options(struct jobq_run_options *run)
 {
 	static const char *const gives[] = { "input", "job", "none" };
 	static const char *const results[] = { "auto", "text", "json", "none" };
+	struct jobq_err err;
 
 	if (command.count == 0)
 		jobq_command_misuse(
@@ -161,10 +169,21 @@ take_options(struct jobq_run_options *run)
 		.result = (enum jobq_run_result)choice(result, results),
 		.clean_env = clean_env,
 		.unclaimed = unclaimed,
+		.retries = retries,
+		.joblog = joblog,
+		.output_dir = output_dir,
+		.resume = resume,
+		.one = one,
+		.view_fd = jobq_shows_progress() ? STDERR_FILENO : -1,
 		.bad_line = bad_line,
 		.say = say,
 	};
-	take_codes(permanent, run->permanent);
+	if (jobq_run_parse_codes(permanent, run->permanent, &err) != JOBQ_OK)
+		jobq_command_misuse(&command, "--permanent: %s", err.text);
+	if (jobq_run_parse_backoff(backoff, run, &err) != JOBQ_OK)
+		jobq_command_misuse(&command, "--backoff: %s", err.text);
+	if (halt != NULL && jobq_run_parse_halt(halt, run, &err) != JOBQ_OK)
+		jobq_command_misuse(&command, "--halt: %s", err.text);
 }
 
 int
@@ -175,7 +194,7 @@ main(int argc, char **argv)
 	struct jobq_err err;
 	enum jobq_status status;
 	bool reader_gone = false;
-	int code;
+	int code, own;
 
 	jobq_command_start(&command, argc, argv);
 	take_options(&run_options);
@@ -189,8 +208,15 @@ main(int argc, char **argv)
 		status = jobq_run_work(run, &err);
 		reader_gone = jobq_run_reader_gone(run);
 	}
+	own = run == NULL ? jobq_args_missing_code(command.operands[0])
+			  : jobq_run_one_code(run);
 	jobq_run_close(run);
 	code = jobq_command_end(&command, status, &err);
+	if (one) {
+		bool failed = code > 1 && (run != NULL || own == 0);
+
+		return failed ? ONE_FAILED : own;
+	}
 	if (reader_gone) {
 		/* Everything is released: now as any other filter. */
 		signal(SIGPIPE, SIG_DFL);

@@ -165,6 +165,16 @@ jobq_colour(int fd)
 }
 
 bool
+jobq_shows_progress(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) &&
+	       !given.quiet && given.format == NULL && term &&
+	       strcmp(term, "dumb") != 0;
+}
+
+bool
 jobq_may_ask(void)
 {
 	return !given.no_input && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);

@@ -89,4 +89,10 @@ size_t jobq_command_max_line(
 /* Whether colour is wanted on this fd (habit 13). */
 bool jobq_colour(int fd);
 
+/*
+ * Whether a line that tells how it goes may be drawn on standard error: that
+ * is a terminal, standard output is not, and nobody asked for less or JSON.
+ */
+bool jobq_shows_progress(void);
+
 #endif

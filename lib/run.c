@@ -1,6 +1,7 @@
 /*
  * The runner's heart: what a task does at which event.
  *
+ *   LATER       an attempt failed and is tried again, but not yet
  *   WAITING     a job line was read; no place is free, or nothing may start
  *   ANNOUNCED   it has a place, its `started` is on the way out; only when
  *               that is written does the work begin
@@ -18,15 +19,18 @@
  *                                      |                |
  *                                      +--> KILLING ----+
  *
- * The end is one ending line, whatever happened: a task that never began
- * ends directly from WAITING or ANNOUNCED. An ending is written when nothing
- * of the job runs any more, so that whoever starts its next attempt meets no
- * remains of this one. Only what the kernel does not let die is abandoned.
+ * CLEANING and SWEEPING may lead to LATER in place of the end, and LATER leads
+ * to WAITING (run_again.c). The end is one ending line, whatever happened: a
+ * task that never began ends directly from WAITING or ANNOUNCED. An ending is
+ * written when nothing of the job runs any more, so that whoever starts its
+ * next attempt meets no remains of this one. Only what the kernel does not let
+ * die is abandoned.
  *
  * The table below is the whole of it: a row for each state, a column for
  * each event, an empty field where an event means nothing. Why a task is
  * stopped is kept in its cause; run_ending.c makes the ending of it.
  */
+#include "run_after.h"
 #include "run_engine.h"
 
 #include "clock.h"
@@ -57,41 +61,48 @@ enter(struct jobq_task *task, enum jobq_task_state state, int64_t due_ms)
 /* --- the end of a task --------------------------------------------------- */
 
 static void
-give_back_place(struct jobq_task *task)
-{
-	struct jobq_run *run = task->run;
-	struct jobq_err err;
-
-	if (task->place == SIZE_MAX)
-		return;
-	if (jobq_tmpdir_empty(&run->tmpdir[task->place], &err) != JOBQ_OK)
-		jobq_run_say(run, JOBQ_WARNING, NULL, task->id, "%s", err.text);
-	run->free_place[run->free_count++] = task->place;
-	task->place = SIZE_MAX;
-}
-
-static void
 end(struct jobq_task *task, const struct jobq_verdict *verdict)
 {
 	struct jobq_run *run = task->run;
 
-	jobq_timer_stop(run->loop, &task->step);
-	jobq_timer_stop(run->loop, &task->timeout);
-	jobq_timer_stop(run->loop, &task->lease);
-	jobq_timer_stop(run->loop, &task->tell);
 	jobq_ending_tell(task, verdict);
-	run->done++;
-	if (verdict->kind == JOBQ_EVENT_FAILED)
-		run->failed++;
-	give_back_place(task);
+	jobq_task_leave(task);
+	jobq_task_count(task, verdict);
 	if (task->state == JOBQ_WAITING) {
 		run->waiting--;
 		if (run->first_waiting == task)
 			run->first_waiting = task->next;
 	}
-	jobq_task_list_remove(&run->tasks, task);
+	jobq_task_list_remove(
+	    task->state == JOBQ_LATER ? &run->later : &run->tasks, task);
 	jobq_task_clear(task);
 	jobq_task_list_add(&run->spare, task);
+}
+
+/* The attempt has failed, and there will be another one. */
+static void
+put_off(struct jobq_task *task, const struct jobq_verdict *verdict)
+{
+	struct jobq_run *run = task->run;
+	int64_t delay_ms = jobq_again_delay_ms(task, verdict);
+
+	jobq_attempt_tell(task, verdict, delay_ms);
+	jobq_task_leave(task);
+	jobq_task_list_remove(&run->tasks, task);
+	jobq_task_clear_attempt(task);
+	task->tries++;
+	if (task->job.attempt == JOBQ_ABSENT)
+		task->job.attempt = 1;
+	task->job.attempt++;
+	jobq_task_list_add(&run->later, task);
+	enter(task, JOBQ_LATER, jobq_mono_ms() + delay_ms);
+}
+
+static void
+come_back(struct jobq_task *task)
+{
+	jobq_task_list_remove(&task->run->later, task);
+	jobq_run_enter(task->run, task);
 }
 
 /* Ends a task by its cause and its outcome. */
@@ -103,7 +114,10 @@ settle(struct jobq_task *task)
 	if (task->serial != 0)
 		task->run->handler->finish(task);
 	jobq_verdict_find(task, &verdict);
-	end(task, &verdict);
+	if (jobq_again_wanted(task, &verdict))
+		put_off(task, &verdict);
+	else
+		end(task, &verdict);
 }
 
 /* What the job itself causes fails for good. */
@@ -211,6 +225,9 @@ begin(struct jobq_task *task)
 	}
 	run->faults = 0;
 	jobq_backoff_reset(&run->backoff);
+	if (run->save != NULL &&
+	    jobq_save_begin(run->save, task, &err) != JOBQ_OK)
+		jobq_run_lose(run, &err);
 	task->serial = ++run->serial;
 	enter(task, JOBQ_RUNNING, 0);
 	if (timeout_ms == JOBQ_ABSENT)
@@ -370,6 +387,11 @@ let_go_and_sweep(struct jobq_task *task)
 
 static void (*const table[JOBQ_TASK_STATES][JOBQ_TASK_EVENTS])(
     struct jobq_task *) = {
+	[JOBQ_LATER] = {
+		[JOBQ_DUE] = come_back,
+		[JOBQ_QUIT] = settle_quit,
+		[JOBQ_FORCE] = settle_quit,
+	},
 	[JOBQ_WAITING] = {
 		[JOBQ_PLACE] = announce,
 		[JOBQ_DUE] = settle_waited,

@@ -63,6 +63,13 @@ struct jobq_run_options {
 	enum jobq_run_result result;
 	bool permanent[256]; /* exit codes that fail for good */
 	bool clean_env;
+	int64_t retries; /* of a job without a lease */
+	int64_t backoff_first_ms, backoff_most_ms;
+	uint64_t halt_failed; /* so many failed jobs end it; 0: never */
+	bool halt_now;	      /* also what runs is stopped then */
+	const char *joblog, *output_dir, *resume; /* paths, or NULL */
+	bool one;				  /* the first job alone */
+	int view_fd;	/* a terminal that is told how it goes; -1: none */
 	bool unclaimed; /* lines with a state and no lease are taken, too */
 
 	/*
@@ -79,7 +86,8 @@ struct jobq_run_options {
 
 struct jobq_run;
 
-/* JOBQ_CONFIG when the command cannot be run at all. */
+/* *run is NULL unless JOBQ_OK; JOBQ_CONFIG: the command cannot be run at all.
+ */
 enum jobq_status jobq_run_open(struct jobq_run **run,
     const struct jobq_run_options *options, struct jobq_err *err);
 
@@ -90,6 +98,13 @@ enum jobq_status jobq_run_open(struct jobq_run **run,
  * the input or output failed; what bad_line returned.
  */
 enum jobq_status jobq_run_work(struct jobq_run *run, struct jobq_err *err);
+
+/*
+ * How the last job went, as timeout(1) says it: its exit status, 124 when it
+ * ran out of time, 126 when it could not be started, 128 + the number of the
+ * signal that ended it or the runner; 125 when there was no job.
+ */
+int jobq_run_one_code(const struct jobq_run *run);
 
 /* Whether the reader of the output went away. */
 bool jobq_run_reader_gone(const struct jobq_run *run);

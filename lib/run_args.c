@@ -151,10 +151,23 @@ look_up(const char *name, struct jobq_buf *path, struct jobq_err *err)
 			break;
 		at += len + 1;
 	}
+	errno = ENOENT;
 	return jobq_fail(err, JOBQ_CONFIG,
 	    "unable to find the command '%s' in PATH; give its path or install "
 	    "it",
 	    name);
+}
+
+int
+jobq_args_missing_code(const char *name)
+{
+	struct jobq_buf path = JOBQ_BUF_INIT;
+	struct jobq_err err;
+	bool found = look_up(name, &path, &err) == JOBQ_OK;
+	int code = found ? 0 : errno == ENOENT || errno == ENOTDIR ? 127 : 126;
+
+	jobq_buf_release(&path);
+	return code;
 }
 
 enum jobq_status

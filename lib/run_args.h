@@ -20,6 +20,12 @@ enum jobq_status jobq_args_new(
     struct jobq_args **args, char *const *command, struct jobq_err *err);
 void jobq_args_free(struct jobq_args *args);
 
+/*
+ * What a shell would exit with when it should run this program: 127 when it
+ * is not found, 126 when it cannot be run; 0: neither.
+ */
+int jobq_args_missing_code(const char *name);
+
 /* The path of the program. */
 const char *jobq_args_path(const struct jobq_args *args);
 

@@ -262,15 +262,9 @@ put_failure(struct jobq_buf *out, const struct jobq_task *task,
 	jobq_buf_puts(out, verdict->retry ? "true" : "false");
 }
 
-void
-jobq_ending_tell(struct jobq_task *task, const struct jobq_verdict *verdict)
+static void
+put_reason(struct jobq_buf *out, const struct jobq_verdict *verdict)
 {
-	const struct jobq_result *result = verdict->result;
-	struct jobq_buf *out;
-
-	if (task->serial != 0)
-		jobq_tell_rest(task, result == NULL || !result->is_stdout);
-	out = jobq_tell_begin(task, verdict->kind);
 	if (verdict->reason_json != NULL) {
 		put_name(out, "reason");
 		jobq_buf_add(
@@ -280,6 +274,18 @@ jobq_ending_tell(struct jobq_task *task, const struct jobq_verdict *verdict)
 		jobq_json_put_string(
 		    out, verdict->reason, strlen(verdict->reason));
 	}
+}
+
+void
+jobq_ending_tell(struct jobq_task *task, const struct jobq_verdict *verdict)
+{
+	const struct jobq_result *result = verdict->result;
+	struct jobq_buf *out;
+
+	if (task->serial != 0)
+		jobq_tell_rest(task, result == NULL || !result->is_stdout);
+	out = jobq_tell_begin(task, verdict->kind);
+	put_reason(out, verdict);
 	if (result != NULL) {
 		jobq_buf_add(out, result->text.data, result->text.len);
 		put_outcome(out, task);
@@ -289,4 +295,43 @@ jobq_ending_tell(struct jobq_task *task, const struct jobq_verdict *verdict)
 	if (verdict->retry_after_ms != JOBQ_ABSENT)
 		put_seconds(out, "retry_after", verdict->retry_after_ms * 1000);
 	jobq_tell_end(task);
+}
+
+void
+jobq_attempt_tell(struct jobq_task *task, const struct jobq_verdict *verdict,
+    int64_t delay_ms)
+{
+	struct jobq_buf *out;
+
+	jobq_tell_rest(task, true);
+	out = jobq_tell_begin(task, JOBQ_EVENT_PROGRESS);
+	put_reason(out, verdict);
+	put_int(out, "attempt", task->tries + 1);
+	if (task->outcome.known)
+		put_outcome(out, task);
+	put_lossy(
+	    out, "error", verdict->error.text, strlen(verdict->error.text));
+	put_seconds(out, "retry_after", delay_ms * 1000);
+	jobq_tell_end(task);
+}
+
+int
+jobq_verdict_code(
+    const struct jobq_task *task, const struct jobq_verdict *verdict)
+{
+	const struct jobq_outcome *outcome = &task->outcome;
+
+	if (verdict->kind == JOBQ_EVENT_COMPLETED)
+		return 0;
+	if (verdict->reason != NULL && strcmp(verdict->reason, "timeout") == 0)
+		return 124;
+	if (verdict->kind == JOBQ_EVENT_RELEASED && task->run->signal != 0)
+		return 128 + task->run->signal;
+	if (!outcome->known)
+		return 126;
+	if (WIFSIGNALED(outcome->wait_status))
+		return 128 + WTERMSIG(outcome->wait_status);
+	if (outcome->failed || WEXITSTATUS(outcome->wait_status) == 0)
+		return 1;
+	return WEXITSTATUS(outcome->wait_status);
 }

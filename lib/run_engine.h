@@ -8,6 +8,7 @@
 #include "backoff.h"
 #include "event.h"
 #include "run.h"
+#include "run_files.h"
 #include "run_say.h"
 #include "run_task.h"
 #include "run_tmpdir.h"
@@ -36,6 +37,7 @@ struct jobq_handler {
 	void (*close)(struct jobq_run *run);
 };
 
+struct jobq_run_view;
 struct jobq_feed;
 struct jobq_out;
 struct jobq_leases;
@@ -52,21 +54,31 @@ struct jobq_run {
 	void *own;		/* the same of others */
 
 	struct jobq_task_list tasks, spare;
+	struct jobq_task_list later;	 /* tried again, but not yet */
 	struct jobq_task *first_waiting; /* all behind it wait, too */
 	size_t waiting;
 	size_t *free_place; /* a stack */
 	size_t free_count;
 	struct jobq_tmpdir *tmpdir; /* by place */
-	uint64_t serial;
+	uint64_t serial, seq;
+
+	struct jobq_run_view *view; /* these may be NULL */
+	struct jobq_joblog *joblog;
+	struct jobq_save *save;
+	struct jobq_resume *resume;
 
 	bool look; /* a process ended, or a task waits to be alone */
 	bool left; /* something of earlier tasks was there at the last look */
 	bool quitting, forced;	 /* asked to end; at once */
 	bool quit_due;		 /* the tasks are to be told so */
+	bool halting;		 /* what has begun may go on to its end */
+	int signal;		 /* that asked for the end */
+	int one_code;		 /* exit status for the last job */
 	enum jobq_status status; /* of the end */
 	struct jobq_err err;
 	int faults; /* of the worker, in a row */
 	struct jobq_backoff backoff;
+	bool lost;		/* something in a file beside the output */
 	struct jobq_timer hold; /* nothing is started until it is due */
 	uint64_t done, failed;
 	struct jobq_buf text; /* an event in the making */
@@ -84,8 +96,19 @@ void jobq_run_say(struct jobq_run *run, enum jobq_level level, const char *code,
 void jobq_run_quit(
     struct jobq_run *run, enum jobq_status status, const struct jobq_err *err);
 
-/* A new task from a line that was read: it waits. */
+/* So many jobs have failed that it ends, as --halt says. */
+void jobq_run_halt(struct jobq_run *run);
+
+/* A file beside the output cannot be written: said now, and in the end. */
+void jobq_run_lose(struct jobq_run *run, const struct jobq_err *err);
+
+/* A new task from a line that was read, or one that comes back: it waits. */
 void jobq_run_enter(struct jobq_run *run, struct jobq_task *task);
+
+/* run_view.c: a line on a terminal. */
+void jobq_run_view_open(struct jobq_run *run);
+void jobq_run_view_clear(struct jobq_run *run);
+void jobq_run_view_close(struct jobq_run *run);
 
 /* run_feed.c: standard input. */
 void jobq_feed_open(struct jobq_run *run);

@@ -22,7 +22,8 @@
 
 #include "banned.h"
 
-#define FDS_PER_PLACE 8 /* our ends, the pidfd, the directory, and theirs */
+/* Our ends, the pidfd, the directory, their ends, files of the output. */
+#define FDS_PER_PLACE 10
 #define FDS_MORE 64
 #define READ_BYTES ((size_t)64 << 10)
 #define READS_AT_END 17 /* what a pipe can hold, and a bit */
@@ -359,8 +360,11 @@ start(struct jobq_task *task, struct jobq_err *err)
 	jobq_stream_begin(&task->err, (size_t)limit);
 	task->begun_ns = jobq_mono_ns();
 	status = spawn(task, &ends, tmpdir->path, err);
-	if (status == JOBQ_OK)
+	if (status == JOBQ_OK) {
 		watch_all(task, &ends);
+		if (run->joblog != NULL)
+			jobq_joblog_command(task, exec->argv);
+	}
 	close_ends(&ends, exec);
 	return status;
 }

@@ -35,6 +35,7 @@
 #define READ_BYTES ((size_t)4096)
 #define READS_AT_END 512 /* more than a pipe of the usual size holds */
 #define LINGER_MS 1000
+#define LATER_MAX 1000 /* jobs that are to be tried again */
 
 struct jobq_feed {
 	struct jobq_run *run;
@@ -122,7 +123,10 @@ held_already(const struct jobq_run *run, const struct jobq_task *task)
 	return false;
 }
 
-/* Takes what was scanned into a task; it is in the list on JOBQ_OK. */
+/*
+ * Takes what was scanned into a task; it is in the list on JOBQ_OK, and not
+ * wanted on JOBQ_EMPTY.
+ */
 static enum jobq_status
 take_job(struct jobq_feed *feed, struct jobq_task *task, struct jobq_err *err)
 {
@@ -149,6 +153,9 @@ take_job(struct jobq_feed *feed, struct jobq_task *task, struct jobq_err *err)
 		return jobq_fail(err, JOBQ_INVALID,
 		    "job %s of epoch %lld is here already", task->id,
 		    (long long)job->epoch);
+	if (!job->has_lease && jobq_resume_has(run->resume, task->id))
+		return JOBQ_EMPTY;
+	task->seq = ++run->seq;
 	feed->ring = feed->ring || job->ring;
 	feed->claimed = job->has_lease;
 	jobq_run_enter(run, task);
@@ -169,6 +176,8 @@ take_line(struct jobq_feed *feed, struct jobq_span line, struct jobq_err *err)
 		status = take_job(feed, task, err);
 		if (status == JOBQ_OK)
 			return JOBQ_OK;
+		if (status == JOBQ_EMPTY)
+			status = JOBQ_OK;
 	} else if (status == JOBQ_OK) {
 		status = take_event(feed, task, err);
 	}
@@ -184,7 +193,7 @@ take_lines(struct jobq_feed *feed)
 	struct jobq_span line;
 	struct jobq_err err;
 
-	for (;;) {
+	while (!feed->run->options.one || feed->run->seq == 0) {
 		enum jobq_status status =
 		    jobq_reader_next(&feed->reader, &line, &err);
 
@@ -195,7 +204,7 @@ take_lines(struct jobq_feed *feed)
 		if (status != JOBQ_OK)
 			bad_line(feed, &err);
 	}
-	if (feed->reader.eof)
+	if (feed->reader.eof || (feed->run->options.one && feed->run->seq > 0))
 		stop_reading(feed);
 }
 
@@ -276,7 +285,8 @@ has_room(const struct jobq_run *run)
 	const struct jobq_task *task;
 	size_t plain = 0;
 
-	if (jobq_out_pending(run) > JOBQ_OUT_CROWDED_BYTES)
+	if (jobq_out_pending(run) > JOBQ_OUT_CROWDED_BYTES ||
+	    run->later.count >= LATER_MAX)
 		return false;
 	for (task = run->tasks.first; task != NULL; task = task->next)
 		plain += !task->job.ring;

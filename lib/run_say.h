@@ -48,5 +48,11 @@ struct jobq_verdict {
 void jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict);
 void jobq_ending_tell(
     struct jobq_task *task, const struct jobq_verdict *verdict);
+/* The same as progress: the attempt failed and is repeated after so long. */
+void jobq_attempt_tell(struct jobq_task *task,
+    const struct jobq_verdict *verdict, int64_t delay_ms);
+/* What it is as an exit status, see jobq_run_one_code(). */
+int jobq_verdict_code(
+    const struct jobq_task *task, const struct jobq_verdict *verdict);
 
 #endif

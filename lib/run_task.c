@@ -65,6 +65,7 @@ jobq_task_take(struct jobq_task_list *spare, struct jobq_run *run)
 	task->step.context = task;
 	task->timeout.due = timeout_due;
 	task->timeout.context = task;
+	task->save_fd[0] = task->save_fd[1] = -1;
 	task->process.child.pidfd = -1;
 	task->process.exit.fd = -1;
 	task->process.in.fd = -1;
@@ -100,14 +101,12 @@ clear_notes(struct jobq_notes *notes)
 }
 
 void
-jobq_task_clear(struct jobq_task *task)
+jobq_task_clear_attempt(struct jobq_task *task)
 {
 	task->state = JOBQ_WAITING;
 	task->cause = JOBQ_CAUSE_NONE;
 	task->place = SIZE_MAX;
 	task->serial = 0;
-	task->n = 0;
-	task->id = NULL;
 	task->lease_until_ms = 0;
 	task->kill_at_ms = 0;
 	task->abandon_at_ms = 0;
@@ -120,11 +119,21 @@ jobq_task_clear(struct jobq_task *task)
 	task->pipe_held = false;
 	task->asked = false;
 	task->err_next = false;
-	clear_text(&task->line);
 	clear_text(&task->input);
+	clear_text(&task->command);
 	clear_notes(&task->notes);
 	jobq_stream_begin(&task->out, 0);
 	jobq_stream_begin(&task->err, 0);
+}
+
+void
+jobq_task_clear(struct jobq_task *task)
+{
+	jobq_task_clear_attempt(task);
+	task->n = 0;
+	task->tries = 0;
+	task->id = NULL;
+	clear_text(&task->line);
 }
 
 void
@@ -132,6 +141,7 @@ jobq_task_free(struct jobq_task *task)
 {
 	jobq_buf_release(&task->line);
 	jobq_buf_release(&task->input);
+	jobq_buf_release(&task->command);
 	jobq_job_release(&task->job);
 	jobq_stream_release(&task->out);
 	jobq_stream_release(&task->err);

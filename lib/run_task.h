@@ -10,43 +10,8 @@
 #include "job.h"
 #include "loop.h"
 #include "run_ids.h"
+#include "run_state.h"
 #include "run_stream.h"
-
-/* Told at the top of run.c. */
-enum jobq_task_state {
-	JOBQ_WAITING,
-	JOBQ_ANNOUNCED,
-	JOBQ_RUNNING,
-	JOBQ_STOPPING,
-	JOBQ_KILLING,
-	JOBQ_DRAINING,
-	JOBQ_CLEANING,
-	JOBQ_SWEEPING,
-	JOBQ_TASK_STATES,
-};
-
-enum jobq_task_event {
-	JOBQ_PLACE,   /* a place is free */
-	JOBQ_WRITTEN, /* all events so far are written */
-	JOBQ_EXIT,    /* the handler's work is over */
-	JOBQ_CLOSED,  /* nothing more can come out of it */
-	JOBQ_LEFT,    /* processes that it started are left */
-	JOBQ_ALONE,   /* none is */
-	JOBQ_DUE,     /* the timer of the state */
-	JOBQ_STOP,    /* timeout, cancel, lost: see the task's cause */
-	JOBQ_QUIT,    /* the runner ends */
-	JOBQ_FORCE,   /* the runner ends at once */
-	JOBQ_TASK_EVENTS,
-};
-
-/* Why a task is stopped; of several the greatest decides its ending. */
-enum jobq_cause {
-	JOBQ_CAUSE_NONE,
-	JOBQ_CAUSE_QUIT,
-	JOBQ_CAUSE_TIMEOUT,
-	JOBQ_CAUSE_CANCEL,
-	JOBQ_CAUSE_LOST,
-};
 
 /* A process with its pipes; the handler of "-- command". */
 struct jobq_task_process {
@@ -91,6 +56,8 @@ struct jobq_task {
 	size_t place;	 /* SIZE_MAX: none */
 	uint64_t serial; /* of its start; 0: not started */
 	int64_t n;	 /* of its last event */
+	uint64_t seq;	 /* of its line, from 1 */
+	int64_t tries;	 /* attempts that this runner has repeated */
 
 	struct jobq_buf line;
 	struct jobq_job job;
@@ -112,7 +79,10 @@ struct jobq_task {
 	bool pipe_held, asked;
 	bool err_next; /* whose turn it is in output events */
 	struct jobq_stream out, err;
-	struct jobq_buf input; /* text for standard input */
+	struct jobq_buf input;	 /* text for standard input */
+	struct jobq_buf command; /* for the job log */
+	int save_fd[2];		 /* files of its output; -1: none */
+	bool save_failed;
 	struct jobq_notes notes;
 };
 
@@ -129,8 +99,12 @@ void jobq_task_list_remove(struct jobq_task_list *list, struct jobq_task *task);
 struct jobq_task *jobq_task_take(
     struct jobq_task_list *spare, struct jobq_run *run);
 
-/* Clears a task for its next use; it stands in no list. */
+/*
+ * Clears a task for its next use, or for the next attempt at its job; it
+ * stands in no list.
+ */
 void jobq_task_clear(struct jobq_task *task);
+void jobq_task_clear_attempt(struct jobq_task *task);
 void jobq_task_free(struct jobq_task *task);
 
 /* Adds what an event of this state does (run.c). */

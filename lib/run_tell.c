@@ -102,6 +102,12 @@ void
 jobq_tell_bytes(struct jobq_task *task, struct jobq_stream *stream,
     const char *bytes, size_t len)
 {
+	struct jobq_save *save = task->run->save;
+	struct jobq_err err;
+
+	if (save != NULL && jobq_save_bytes(save, task, stream == &task->err,
+				bytes, len, &err) != JOBQ_OK)
+		jobq_run_lose(task->run, &err);
 	jobq_stream_add(stream, bytes, len);
 	if (jobq_stream_ready(stream))
 		jobq_tell_soon(task);

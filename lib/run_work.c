@@ -10,6 +10,7 @@
 #include "run_engine.h"
 
 #include "clock.h"
+#include "line.h"
 #include "mem.h"
 
 #include <signal.h>
@@ -31,6 +32,7 @@ jobq_run_say(struct jobq_run *run, enum jobq_level level, const char *code,
 	va_start(args, format);
 	jobq_buf_vprintf(&text, format, args);
 	va_end(args);
+	jobq_run_view_clear(run);
 	run->options.say(run->options.context, level, code, id, text.data);
 	jobq_buf_release(&text);
 }
@@ -49,6 +51,26 @@ jobq_run_quit(
 	run->quitting = true;
 }
 
+void
+jobq_run_lose(struct jobq_run *run, const struct jobq_err *err)
+{
+	jobq_run_say(run, JOBQ_ERROR, NULL, NULL, "%s", err->text);
+	run->lost = true;
+}
+
+void
+jobq_run_halt(struct jobq_run *run)
+{
+	if (run->quitting)
+		return;
+	jobq_run_say(run, JOBQ_WARNING, "halted", NULL,
+	    "%llu jobs have failed: nothing more is started%s",
+	    (unsigned long long)run->failed,
+	    run->options.halt_now ? ", what runs is stopped" : "");
+	run->halting = !run->options.halt_now;
+	jobq_run_quit(run, JOBQ_OK, NULL);
+}
+
 static size_t
 running(const struct jobq_run *run)
 {
@@ -58,13 +80,15 @@ running(const struct jobq_run *run)
 static void
 stop_signal(struct jobq_run *run)
 {
-	if (run->quitting) {
+	if (run->quitting && !run->halting) {
 		run->quit_due = true;
 		run->forced = true;
 		return;
 	}
 	jobq_run_say(run, JOBQ_WARNING, NULL, NULL,
 	    "stopping, %zu running, again to force", running(run));
+	run->quit_due = run->halting;
+	run->halting = false;
 	jobq_run_quit(run, JOBQ_OK, NULL);
 }
 
@@ -102,6 +126,7 @@ signalled(void *context, const struct signalfd_siginfo *info)
 		say_status(run);
 		break;
 	default:
+		run->signal = (int)info->ssi_signo;
 		stop_signal(run);
 		break;
 	}
@@ -138,6 +163,23 @@ open_places(struct jobq_run *run)
 		run->free_place[run->free_count++] = i - 1;
 }
 
+static enum jobq_status
+open_files(struct jobq_run *run, struct jobq_err *err)
+{
+	const struct jobq_run_options *options = &run->options;
+	enum jobq_status status = JOBQ_OK;
+
+	if (options->resume != NULL)
+		status = jobq_resume_open(
+		    &run->resume, options->resume, JOBQ_STAGE_MAX, err);
+	if (status == JOBQ_OK && options->joblog != NULL)
+		status = jobq_joblog_open(
+		    &run->joblog, options->joblog, options->resume, err);
+	if (status == JOBQ_OK && options->output_dir != NULL)
+		status = jobq_save_open(&run->save, options->output_dir, err);
+	return status;
+}
+
 enum jobq_status
 jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
     struct jobq_err *err)
@@ -145,13 +187,17 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	struct jobq_run *run = jobq_xcalloc(1, sizeof(*run));
 	enum jobq_status status;
 
+	*out = NULL;
 	run->options = *options;
 	run->backoff =
 	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
 	run->hold.due = hold_due;
 	signal(SIGPIPE, SIG_IGN);
 	/* It takes descriptors out of use before others are opened. */
+	run->one_code = 125;
 	status = jobq_exec_open(run, err);
+	if (status == JOBQ_OK)
+		status = open_files(run, err);
 	if (status != JOBQ_OK) {
 		jobq_run_close(run);
 		return status;
@@ -162,6 +208,7 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	jobq_leases_open(run);
 	jobq_out_open(run);
 	jobq_feed_open(run);
+	jobq_run_view_open(run);
 	*out = run;
 	return JOBQ_OK;
 }
@@ -184,6 +231,7 @@ jobq_run_close(struct jobq_run *run)
 {
 	if (run == NULL)
 		return;
+	jobq_run_view_close(run);
 	jobq_feed_close(run);
 	jobq_leases_close(run);
 	jobq_out_close(run);
@@ -191,7 +239,11 @@ jobq_run_close(struct jobq_run *run)
 		run->handler->close(run);
 	for (size_t i = 0; run->tmpdir != NULL && i < run->options.places; i++)
 		jobq_tmpdir_release(&run->tmpdir[i]);
+	jobq_joblog_close(run->joblog);
+	jobq_save_close(run->save);
+	jobq_resume_close(run->resume);
 	free_tasks(&run->tasks);
+	free_tasks(&run->later);
 	free_tasks(&run->spare);
 	jobq_loop_free(run->loop);
 	free(run->tmpdir);
@@ -199,6 +251,12 @@ jobq_run_close(struct jobq_run *run)
 	jobq_buf_release(&run->text);
 	jobq_buf_release(&run->result.text);
 	free(run);
+}
+
+int
+jobq_run_one_code(const struct jobq_run *run)
+{
+	return run->one_code;
 }
 
 bool
@@ -216,28 +274,37 @@ may_start(const struct jobq_run *run)
 	       jobq_out_pending(run) <= JOBQ_OUT_CROWDED_BYTES;
 }
 
-/* Tells all tasks that the runner ends. */
 static void
-quit_tasks(struct jobq_run *run)
+quit_list(struct jobq_run *run, const struct jobq_task_list *list)
 {
 	enum jobq_task_event event = run->forced ? JOBQ_FORCE : JOBQ_QUIT;
 	struct jobq_task *task;
 	struct jobq_task *next;
 
+	for (task = list->first; task != NULL; task = next) {
+		next = task->next;
+		if (!run->halting || task->state <= JOBQ_ANNOUNCED)
+			jobq_task_post(task, event);
+	}
+}
+
+/* Tells all tasks that the runner ends. */
+static void
+quit_tasks(struct jobq_run *run)
+{
 	run->quit_due = false;
 	jobq_feed_quit(run);
-	for (task = run->tasks.first; task != NULL; task = next) {
-		next = task->next;
-		jobq_task_post(task, event);
-	}
+	quit_list(run, &run->later);
+	quit_list(run, &run->tasks);
 	run->look = true;
 }
 
 static bool
 finished(const struct jobq_run *run)
 {
-	return run->tasks.count == 0 && jobq_feed_ended(run) && !run->look &&
-	       !run->left && (jobq_out_idle(run) || run->forced);
+	return run->tasks.count + run->later.count == 0 &&
+	       jobq_feed_ended(run) && !run->look && !run->left &&
+	       (jobq_out_idle(run) || run->forced);
 }
 
 enum jobq_status
@@ -267,5 +334,9 @@ jobq_run_work(struct jobq_run *run, struct jobq_err *err)
 		return jobq_fail(err, JOBQ_IO,
 		    "%zu bytes of output could not be written",
 		    jobq_out_pending(run));
+	if (run->lost)
+		return jobq_fail(err, JOBQ_IO,
+		    "all jobs have had their endings, but not all of the files "
+		    "beside them could be written");
 	return run->failed > 0 ? JOBQ_EMPTY : JOBQ_OK;
 }
