@@ -1,6 +1,7 @@
 /*
  * A line for people on a terminal: how many are done, have failed and run,
- * how fast it goes, and, when the input is a file, how long it may take yet.
+ * how fast it goes, and, when the input is a file or has ended, how long it may
+ * take yet.
  * It is drawn a few times a second at most, in place of the one before, and
  * taken away before anything else is written there.
  */
@@ -61,19 +62,37 @@ rate(struct jobq_run_view *view, int64_t now_ms)
 	return elapsed_ms > 0 ? (double)done * 1000 / (double)elapsed_ms : 0;
 }
 
-/* As much time as the rest of the file takes at the speed so far. */
+/*
+ * How much of it is done: of the lines that were read so many have ended, and
+ * of the file so much was read. 0: nobody knows.
+ */
+static double
+share(const struct jobq_run_view *view)
+{
+	const struct jobq_run *run = view->run;
+	double share = run->seq > 0 ? (double)run->done / (double)run->seq : 0;
+	int64_t at;
+
+	if (jobq_feed_ended(run))
+		return share;
+	at = (int64_t)lseek(run->options.in_fd, 0, SEEK_CUR);
+	if (view->input_bytes == 0 || at <= 0 || at > view->input_bytes)
+		return 0;
+	return share * (double)at / (double)view->input_bytes;
+}
+
+/* As much time as the rest takes at the speed so far. */
 static void
 put_left(struct jobq_buf *out, const struct jobq_run_view *view, int64_t now_ms)
 {
-	int64_t at = (int64_t)lseek(view->run->options.in_fd, 0, SEEK_CUR);
+	double done = share(view);
 	int64_t left;
 
-	if (view->input_bytes == 0 || at <= 0)
+	if (done <= 0 || done > 1)
 		return;
-	if (at > view->input_bytes)
-		at = view->input_bytes;
-	left = (int64_t)((double)(now_ms - view->begun_ms) *
-			 (double)(view->input_bytes - at) / (double)at / 1000);
+	left = (int64_t)((double)(now_ms - view->begun_ms) / 1000 * (1 - done) /
+			     done +
+			 0.5);
 	if (left >= 3600)
 		jobq_buf_printf(out, ", %lld:%02lld:%02lld left",
 		    (long long)(left / 3600), (long long)(left / 60 % 60),

@@ -1,0 +1,374 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC1083,SC2094 # scripts and templates of the jobs
+
+# jobq-run without a store: repeating, halting, logs, going on later.
+
+load support/common
+
+jobs_to() {
+	seq "$1" | jq -c '{id: "j\(.)", input: .}'
+}
+
+# go ARG...: runs jobq-run on the lines of in; events in out, its status.
+go() {
+	status=0
+	timeout 60 jobq-run "$@" <in >out 2>err || status=$?
+}
+
+ends() {
+	jq -r 'select(.event == "completed" or .event == "failed" or
+		.event == "released" or .event == "cancelled")
+		| "\(.id) \(.event)"' out | sort -V | xargs
+}
+
+# --- retries -----------------------------------------------------------------
+
+@test "run: --retries repeats a failed job, and one ending remains" {
+	jobs_to 2 >in
+	go --retries 2 --backoff 0.05s -- sh -c '
+		echo "$JOBQ_ID $JOBQ_ATTEMPT" >>tries
+		test "$JOBQ_ID$JOBQ_ATTEMPT" = j13 && exit; echo no >&2; exit 3'
+	same 1 "$status"
+	same 'j1 completed j2 failed' "$(ends)"
+	same 'j1 1 j1 2 j1 3 j2 1 j2 2 j2 3' "$(sort -V tries | xargs)"
+	jq -c 'select(.event == "progress" and .id == "j2")' out |
+		jq -s -e 'map([.reason, .attempt, .exit, .error]) ==
+			[["exit", 1, 3, "exit status 3: no"],
+			["exit", 2, 3, "exit status 3: no"]]
+		and all(.[]; .retry_after >= 0.04 and .retry_after < 0.06)'
+	same '1 2 3 4 5 6 7 8 9' "$(jq -r 'select(.id == "j2").n' out | xargs)"
+}
+
+@test "run: --retries leaves alone what failed for good" {
+	jobs_to 1 >in
+	go --retries 5 -- sh -c 'echo >>tries; exit 65'
+	same 1 "$(wc -l <tries)"
+	same 'j1 failed' "$(ends)"
+}
+
+@test "run: --retries is not for jobs of a store" {
+	echo '{"id":"a","state":"running","lease":{"epoch":1,"worker":"w","seconds":30}}' >in
+	go --retries 5 --backoff 0.01s -- sh -c 'echo >>tries; exit 1'
+	same 1 "$(wc -l <tries)"
+	same 'a failed' "$(ends)"
+}
+
+@test "run: --retries repeats what timed out or was killed by a signal" {
+	jobs_to 2 >in
+	go --retries 1 --backoff 0.01s --timeout 0.3 --grace 0.2 -- sh -c '
+		test "$JOBQ_ATTEMPT" = 2 && exit
+		test "$JOBQ_ID" = j1 && kill -9 $$; sleep 60'
+	same 0 "$status"
+	same 'j1 completed j2 completed' "$(ends)"
+	same 'signal timeout' "$(jq -r 'select(.event == "progress").reason' out |
+		sort | xargs)"
+}
+
+@test "run: a job that asks for retry_after decides the wait itself" {
+	jobs_to 1 >in
+	go --retries 1 --backoff 60s -- sh -c '
+		test "$JOBQ_ATTEMPT" = 2 && exit
+		echo "{\"retry_after\":0.1}" >&3; exit 1'
+	same 'j1 completed' "$(ends)"
+	jq -s -e 'any(.event == "progress" and .retry_after == 0.1)' out
+}
+
+@test "run: while a job waits for its next attempt others run" {
+	jobs_to 5 >in
+	go --retries 1 --backoff 0.5s -- sh -c '
+		test "$JOBQ_ID$JOBQ_ATTEMPT" != j11'
+	same 'j2 j3 j4 j5 j1' "$(jq -r 'select(.event == "completed").id' out |
+		xargs)"
+}
+
+@test "run: TERM releases what waits for another attempt" {
+	jobs_to 1 >in
+	spawn sh -c 'exec jobq-run --retries 1 --backoff 60s -- false <in >out 2>err'
+	wait_until 10 grep -q progress out
+	kill -TERM "$spawned_pid"
+	wait "$spawned_pid" || true
+	same 'j1 released' "$(ends)"
+	tail -n 1 out | jq -e '.reason == "shutdown"'
+}
+
+@test "run: --backoff that is none is refused" {
+	local wrong
+	for wrong in '' x 3s..1s 1s.. ..1s 1s..x -1s; do
+		run_apart jobq-run --backoff "$wrong" -- true </dev/null
+		same 2 "$status"
+		has "$stderr" --backoff
+	done
+}
+
+# --- halt --------------------------------------------------------------------
+
+@test "run: --halt soon starts nothing more and lets what runs end" {
+	jobs_to 6 >in
+	go -j 2 --halt soon,fail=1 -- sh -c '
+		case $JOBQ_ID in
+		j1) until [ -e begun ]; do sleep 0.02; done; exit 1 ;;
+		j2) : >begun; sleep 0.5 ;;
+		esac'
+	same 1 "$status"
+	same 'j1 failed j2 completed j3 released j4 released j5 released j6 released' \
+		"$(ends)"
+	has "$(<err)" 'nothing more is started'
+}
+
+@test "run: --halt now ends what runs, too" {
+	jobs_to 3 >in
+	go -j 2 --grace 0.2 --halt now,fail=1 -- sh -c '
+		case $JOBQ_ID in
+		j1) until [ -e begun ]; do sleep 0.02; done; exit 1 ;;
+		*) : >begun; sleep 60 ;;
+		esac'
+	same 1 "$status"
+	same 'j1 failed j2 released j3 released' "$(ends)"
+}
+
+@test "run: --halt counts jobs, not attempts" {
+	jobs_to 3 >in
+	go --retries 1 --backoff 0.01s --halt soon,fail=2 -- sh -c '
+		test "$JOBQ_ID$JOBQ_ATTEMPT" = j12'
+	same 'j1 completed j2 failed j3 failed' "$(ends)"
+}
+
+@test "run: TERM after --halt soon ends what runs" {
+	jobs_to 2 >in
+	spawn sh -c 'exec jobq-run -j 2 --grace 0.2 --halt soon,fail=1 -- sh -c "
+		test \$JOBQ_ID = j2 || exec sleep 60; exit 1" <in >out 2>err'
+	wait_until 10 grep -q failed out
+	kill -TERM "$spawned_pid"
+	wait "$spawned_pid" || true
+	same 'j1 released j2 failed' "$(ends)"
+}
+
+@test "run: --halt that is none is refused" {
+	local wrong
+	for wrong in '' now soon,fail=0 later,fail=1 now,fail= now,fail=x; do
+		run_apart jobq-run --halt "$wrong" -- true </dev/null
+		same 2 "$status"
+		has "$stderr" --halt
+	done
+}
+
+# --- files -------------------------------------------------------------------
+
+@test "run: --joblog writes the columns of GNU parallel" {
+	jobs_to 3 >in
+	go --joblog log -- sh -c 'cat; case $JOBQ_ID in j2) exit 7;; j3) kill -9 $$;; esac' \
+		"it's" $'two\nlines' {id}
+	head -n 1 log >titles
+	printf 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n' |
+		cmp - titles
+	same '1 : 2 2 0 0 2 : 2 2 7 0 3 : 2 2 0 9' \
+		"$(tail -n +2 log | cut -f 1,2,5-8 | xargs)"
+	same 3 "$(tail -n +2 log | cut -f 3 | grep -c '^[0-9]*\.[0-9][0-9][0-9]$')"
+	same 3 "$(tail -n +2 log | cut -f 4 | grep -c '^ *[0-9]*\.[0-9][0-9][0-9]$')"
+	# The command is words of a shell.
+	tail -n 1 log | cut -f 9 >words
+	bash -c "set -- $(<words); printf '%s|' \"\$@\"" >said
+	same "$(printf '%s|' sh -c 'cat; case $JOBQ_ID in j2) exit 7;; j3) kill -9 $$;; esac' \
+		"it's" $'two\nlines' j3)" "$(<said)"
+}
+
+@test "run: --joblog begins anew, and goes on with --resume" {
+	jobs_to 2 >in
+	go --joblog log -- true
+	go --joblog log -- true
+	same 3 "$(wc -l <log)"
+	go --joblog log --resume none -- true
+	same 5 "$(wc -l <log)"
+	same 1 "$(grep -c ^Seq log)"
+}
+
+@test "run: a job log that cannot be written is told before any job runs" {
+	jobs_to 3 >in
+	go --joblog /dev/full -- true
+	same 75 "$status"
+	has "$(<err)" /dev/full
+	same '' "$(<out)"
+	go --joblog /nowhere/log -- true
+	same 2 "$status"
+	has "$(<err)" /nowhere/log
+}
+
+@test "run: a job log that is full later stops no job" {
+	jobs_to 40 >in
+	# Room for some lines; a file that would grow beyond it takes no more.
+	{
+		(
+			ulimit -f 1
+			trap '' XFSZ
+			exec timeout 60 jobq-run --joblog log -- true <in 2>err
+		) && status=0 || status=$?
+		echo "$status" >code
+	} | cat >out
+	same 75 "$(<code)"
+	same 1 "$(grep -c 'job log' err)"
+	same 40 "$(grep -c '"completed"' out)"
+}
+
+@test "run: --output-dir keeps all that a job writes, without limit" {
+	jobs_to 2 >in
+	go -j 2 --output-limit 1KiB --output-dir dir/ -- sh -c '
+		head -c 300000 /dev/zero; test "$JOBQ_ID" = j1 || echo bad >&2'
+	same 0 "$status"
+	same './j1.out ./j2.err ./j2.out' "$(cd dir && echo ./*)"
+	same '300000 4 300000' "$(stat -c %s dir/* | xargs)"
+	same bad "$(<dir/j2.err)"
+}
+
+@test "run: --output-dir holds the last attempt" {
+	jobs_to 1 >in
+	go --retries 1 --backoff 0.01s --output-dir dir -- sh -c '
+		echo "$JOBQ_ATTEMPT"; test "$JOBQ_ATTEMPT" = 2 && exit; echo no >&2; exit 1'
+	same 2 "$(<dir/j1.out)"
+	[ ! -e dir/j1.err ]
+}
+
+@test "run: --output-dir follows no link and is told what it cannot write" {
+	jobs_to 2 >in
+	mkdir dir
+	ln -s "$PWD/elsewhere" dir/j1.out
+	go --output-dir dir -- echo hi
+	same 75 "$status"
+	[ ! -e elsewhere ]
+	same hi "$(<dir/j2.out)"
+	same 'j1 completed j2 completed' "$(ends)"
+	has "$(<err)" dir/j1.out
+	run_apart jobq-run --output-dir in -- true <in
+	same 2 "$status"
+}
+
+@test "run: --resume skips what is completed, by id" {
+	jobs_to 6 >in
+	go -- sh -c 'case $JOBQ_ID in j2 | j5) exit 1 ;; esac'
+	cp out earlier
+	printf '{"event":"completed","id":"j5' >>earlier # cut
+	{
+		echo '{"id":"j9"}'
+		tac in
+	} >in.new && mv in.new in
+	go --resume earlier -- true
+	same 0 "$status"
+	same 'j2 completed j5 completed j9 completed' "$(ends)"
+	cp out later
+	go --resume later -- false
+	same 4 "$(ends | wc -w | awk '{ print $1 / 2 }')"
+}
+
+@test "run: --resume knows lines without an id by their hash" {
+	printf '{"input":%s}\n' 1 2 1 3 >in
+	go -- sh -c 'test "$(cat)" != 2'
+	cp out earlier
+	printf '{"input":%s}\n' 3 0 2 1 1 1 >in
+	go --resume earlier -- cat
+	same '0 2 1' "$(jq -r 'select(.event == "completed").output' out | xargs)"
+}
+
+@test "run: --resume from many jobs, from nothing, and from no file" {
+	jobs_to 5000 >in
+	seq 2 5000 | jq -c '{event: "completed", id: "j\(.)"}' >earlier
+	go --resume earlier -- true
+	same 'j1 completed' "$(ends)"
+	jobs_to 1 >in
+	go --resume nosuch -- true
+	same 'j1 completed' "$(ends)"
+	run_apart jobq-run --resume /root/../etc -- true <in
+	[ "$status" != 0 ]
+	has "$stderr" /root/../etc
+}
+
+@test "run: --resume skips no job that has a lease" {
+	echo '{"event":"completed","id":"a"}' >earlier
+	echo '{"id":"a","state":"running","lease":{"epoch":2,"worker":"w","seconds":30}}' >in
+	go --resume earlier -- true
+	same 'a completed' "$(ends)"
+}
+
+# --- one ---------------------------------------------------------------------
+
+@test "run: --one exits as its job does" {
+	local code
+	echo '{"id":"a"}' >in
+	for code in 0 1 7 64 125 255; do
+		go --one -- sh -c "exit $code"
+		same "$code" "$status"
+	done
+	go --one -- sh -c 'kill -9 $$'
+	same 137 "$status"
+	go --one --timeout 0.2 --grace 0.2 -- sleep 60
+	same 124 "$status"
+	go --one -- /nowhere/x
+	same 127 "$status"
+	go --one -- nosuchcommand
+	same 127 "$status"
+	go --one -- /etc/passwd
+	same 126 "$status"
+	go --one -- ls {input.none}
+	same 126 "$status"
+}
+
+@test "run: --one runs the first job alone; without one it exits 125" {
+	jobs_to 3 >in
+	go --one -- echo hi
+	same 0 "$status"
+	same 'j1 completed' "$(ends)"
+	: >in
+	go --one -- true
+	same 125 "$status"
+	echo '[]' >in
+	go --one -- true
+	same 125 "$status"
+	jobs_to 1 >in
+	go --one --joblog /nowhere/log -- true
+	same 125 "$status"
+}
+
+@test "run: --one says which signal ended it" {
+	echo '{"id":"a"}' >in
+	spawn sh -c 'exec jobq-run --one -- sleep 60 <in >out 2>err'
+	wait_until 10 grep -q started out
+	kill -TERM "$spawned_pid"
+	status=0
+	wait "$spawned_pid" || status=$?
+	same 143 "$status"
+	same 'a released' "$(ends)"
+}
+
+@test "run: --one with --retries exits as the last attempt" {
+	echo '{"id":"a"}' >in
+	go --one --retries 3 --backoff 0.01s -- sh -c 'exit $((4 - JOBQ_ATTEMPT))'
+	same 0 "$status"
+	same 4 "$(grep -c started out)"
+}
+
+# --- a line on the terminal --------------------------------------------------
+
+# on_terminal COMMAND: what a terminal of 80 columns shows of it in the end.
+on_terminal() {
+	timeout 60 script -qefc "stty cols 80; $1" screen </dev/null >typed
+}
+
+@test "run: on a terminal a line tells how it goes, and is gone in the end" {
+	jobs_to 30 >in
+	on_terminal "TERM=xterm jobq-run -j 2 -- sh -c 'sleep 0.1; test \$JOBQ_ID != j3' <in >out" || true
+	grep -q ' done, . failed, . running, [0-9.]*/s, 0:0[0-9] left' typed
+	tr '\r' '\n' <typed | tail -n 1 >last
+	same "$(printf '\033[K')" "$(<last)"
+}
+
+@test "run: nothing is drawn elsewhere, nor when it is not wanted" {
+	local command
+	jobs_to 5 >in
+	for command in 'jobq-run -- sleep 0.1 <in >out 2>err' \
+		'jobq-run --quiet -- sleep 0.1 <in >out' \
+		'jobq-run --log-format json -- sleep 0.1 <in >out' \
+		'TERM=dumb jobq-run -- sleep 0.1 <in >out' \
+		'jobq-run -- sleep 0.1 <in'; do
+		on_terminal "TERM=\${TERM:-xterm} $command"
+		run grep ' done, ' typed
+		same 1 "$status"
+	done
+}
