@@ -69,9 +69,16 @@ find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
 		int number = WTERMSIG(wait_status);
 		const char *name = sigdescr_np(number);
 
-		fail(verdict, "signal", true);
-		jobq_fail(&verdict->error, JOBQ_OK, "killed by signal %d (%s)",
-		    number, name != NULL ? name : "real-time");
+		fail(verdict, task->outcome.oom ? "oom" : "signal", true);
+		if (task->outcome.oom)
+			jobq_fail(&verdict->error, JOBQ_OK,
+			    "out of memory: the kernel killed it when it had "
+			    "%lld MiB",
+			    (long long)(task->outcome.max_rss_bytes >> 20));
+		else
+			jobq_fail(&verdict->error, JOBQ_OK,
+			    "killed by signal %d (%s)", number,
+			    name != NULL ? name : "real-time");
 		add_last_line(task, &verdict->error);
 	} else if (code != 0) {
 		fail(verdict, "exit", !task->run->options.permanent[code]);

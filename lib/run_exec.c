@@ -12,6 +12,7 @@
 #include "mem.h"
 
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -358,6 +359,7 @@ start(struct jobq_task *task, struct jobq_err *err)
 		return status;
 	jobq_stream_begin(&task->out, (size_t)limit);
 	jobq_stream_begin(&task->err, (size_t)limit);
+	task->process.oom_kills = jobq_oom_kills(&exec->oom);
 	task->begun_ns = jobq_mono_ns();
 	status = spawn(task, &ends, tmpdir->path, err);
 	if (status == JOBQ_OK) {
@@ -393,6 +395,11 @@ finish(struct jobq_task *task)
 	outcome->sys_us =
 	    usage.ru_stime.tv_sec * 1000000L + usage.ru_stime.tv_usec;
 	outcome->max_rss_bytes = usage.ru_maxrss * 1024;
+	outcome->oom =
+	    WIFSIGNALED(outcome->wait_status) &&
+	    WTERMSIG(outcome->wait_status) == SIGKILL &&
+	    task->kill_at_ms == 0 &&
+	    jobq_oom_kills(&task->run->exec->oom) > process->oom_kills;
 }
 
 static void
@@ -407,6 +414,7 @@ close_exec(struct jobq_run *run)
 	jobq_env_free(exec->env);
 	jobq_spawner_close(exec->spawner);
 	close_fd(&exec->null_fd);
+	jobq_oom_close(&exec->oom);
 	free(exec->buffer);
 	free(exec);
 	run->exec = NULL;
@@ -434,6 +442,7 @@ jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
 	run->exec = exec;
 	run->handler = &handler;
 	exec->null_fd = -1;
+	exec->oom.fd = -1;
 	status = jobq_args_new(&exec->args, run->options.command, err);
 	if (status == JOBQ_OK)
 		status = jobq_spawner_open(&exec->spawner,
@@ -445,6 +454,7 @@ jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
 		return jobq_fail(err, JOBQ_IO, "unable to open /dev/null: %s",
 		    strerror(errno));
 	exec->env = jobq_env_new(run->options.clean_env);
+	jobq_oom_open(&exec->oom);
 	exec->buffer = jobq_xmalloc(READ_BYTES);
 	jobq_tree_open(run);
 	return JOBQ_OK;

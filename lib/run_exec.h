@@ -5,6 +5,7 @@
 #ifndef JOBQ_RUN_EXEC_H
 #define JOBQ_RUN_EXEC_H
 
+#include "oom.h"
 #include "run_args.h"
 #include "run_engine.h"
 #include "run_env.h"
@@ -25,6 +26,7 @@ struct jobq_exec {
 	char **argv;			    /* in args */
 	const struct jobq_task *filled_for; /* whom argv belongs to */
 	int null_fd;
+	struct jobq_oom oom;
 	char *buffer;
 
 	struct jobq_processes children;

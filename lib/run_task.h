@@ -17,7 +17,8 @@
 struct jobq_task_process {
 	struct jobq_child child;
 	struct jobq_watch exit, in, out, err, note;
-	size_t in_sent; /* of the task's input */
+	size_t in_sent;	    /* of the task's input */
+	uint64_t oom_kills; /* of the control group, when it began */
 	bool exited, left;
 };
 
@@ -26,6 +27,7 @@ struct jobq_outcome {
 	bool known; /* false: it never began, or could not be ended */
 	int wait_status;
 	int64_t user_us, sys_us, max_rss_bytes;
+	bool oom; /* killed by the kernel for want of memory */
 	/* Of a handler that answers instead of exiting; all else is 0 then. */
 	bool answered;
 	bool failed, retry;

@@ -641,3 +641,38 @@ serve() {
 	exec 9>&-
 	last '.event == "completed"'
 }
+
+# --- out of memory -----------------------------------------------------------
+
+# tells_kills: in a mount namespace of its own, a control group whose file the
+# test writes; for kernels where none can be made.
+tells_kills() {
+	unshare -m sh -c '
+		mount -t tmpfs tmpfs /sys/fs/cgroup
+		mkdir /sys/fs/cgroup/memory
+		echo "oom_kill 3" >/sys/fs/cgroup/memory.events
+		echo "oom_kill 3" >/sys/fs/cgroup/memory/memory.oom_control
+		exec timeout 60 jobq-run -- sh -c '\''
+			test "$JOBQ_ID" = b || for file in memory.events memory/memory.oom_control; do
+				echo "oom_kill 4" >/sys/fs/cgroup/$file
+			done
+			kill -9 $$'\'' <in >out'
+}
+
+@test "run: a job that the kernel kills for want of memory is failed as oom" {
+	local group=/sys/fs/cgroup/memory/jobq-test.$$
+	printf '{"id":"%s"}\n' a b >in
+	if mkdir "$group" 2>/dev/null; then
+		echo 64M >"$group/memory.limit_in_bytes"
+		sh -c 'echo $$ >"$0/cgroup.procs"
+			exec timeout 60 jobq-run -- sh -c '\''
+				test "$JOBQ_ID" = b || exec tail /dev/zero
+				kill -9 $$'\'' <in >out' "$group" || true
+		wait_until 10 rmdir "$group"
+	else
+		tells_kills || true
+	fi
+	same 'a oom b signal' "$(jq -r 'select(.event == "failed")
+		| "\(.id) \(.reason)"' out | xargs)"
+	jq -s -e 'any(.id == "a" and .retry and (.error | test("out of memory")))' out
+}
