@@ -20,6 +20,8 @@ static uint64_t output_limit = (uint64_t)1 << 20;
 static const char *give = "input";
 static const char *result = "auto";
 static const char *permanent = "64,65";
+static const char *argv_file;
+static const char *dir;
 static bool clean_env;
 static bool unclaimed;
 
@@ -27,6 +29,13 @@ static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
 	    "places: jobs that run at the same time (1)", 1,
 	    JOBQ_RUN_PLACES_MAX, NULL },
+	{ "argv", 0, JOBQ_OPT_STRING, &argv_file, "FILE",
+	    "run the command that this jq program makes of the job line", 0, 0,
+	    NULL },
+	{ "dir", 0, JOBQ_OPT_STRING, &dir, "PATTERN",
+	    "run the handler of the job's name: plugins/{name}/run, or a "
+	    "folder of such",
+	    0, 0, NULL },
 	{ "timeout", 0, JOBQ_OPT_NO_DURATION, &timeout_ms, "DURATION",
 	    "stop a job that runs longer and has no timeout of its own (none)",
 	    1, 0, NULL },
@@ -57,6 +66,8 @@ static const struct jobq_opt options[] = {
 
 static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
+	"[-j N] [--timeout DURATION] [options] --argv FILE",
+	"[-j N] [--timeout DURATION] [options] --dir PATTERN [-- ARG ...]",
 	NULL,
 };
 
@@ -133,9 +144,14 @@ take_options(struct jobq_run_options *run)
 	static const char *const gives[] = { "input", "job", "none" };
 	static const char *const results[] = { "auto", "text", "json", "none" };
 
-	if (command.count == 0)
-		jobq_command_misuse(
-		    &command, "which command? It goes after \"--\"");
+	if (argv_file != NULL && (dir != NULL || command.count > 0))
+		jobq_command_misuse(&command,
+		    "--argv makes the whole command: neither --dir nor "
+		    "anything after \"--\" goes with it");
+	if (argv_file == NULL && dir == NULL && command.count == 0)
+		jobq_command_misuse(&command,
+		    "which command? It goes after \"--\", or --argv or --dir "
+		    "finds it");
 	if (command.after_dashes != command.count)
 		jobq_command_misuse(&command,
 		    "'%s' stands before the command; put \"--\" between the "
@@ -150,6 +166,8 @@ take_options(struct jobq_run_options *run)
 		.in_fd = STDIN_FILENO,
 		.out_fd = STDOUT_FILENO,
 		.command = command.operands,
+		.argv_file = argv_file,
+		.dir = dir,
 		.places = (size_t)places,
 		.max_line_bytes =
 		    jobq_command_max_line(&command, JOBQ_STAGE_MAX),

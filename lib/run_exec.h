@@ -5,7 +5,7 @@
 #ifndef JOBQ_RUN_EXEC_H
 #define JOBQ_RUN_EXEC_H
 
-#include "run_args.h"
+#include "run_call.h"
 #include "run_engine.h"
 #include "run_env.h"
 
@@ -20,10 +20,11 @@ struct jobq_stray {
 
 struct jobq_exec {
 	struct jobq_spawner *spawner;
-	struct jobq_args *args;
+	struct jobq_call *call;
 	struct jobq_env *env;
-	char **argv;			    /* in args */
-	const struct jobq_task *filled_for; /* whom argv belongs to */
+	const char *path; /* in call, as argv */
+	char **argv;
+	const struct jobq_task *filled_for; /* whom both belong to */
 	int null_fd;
 	char *buffer;
 
