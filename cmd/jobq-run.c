@@ -22,6 +22,7 @@ static const char *result = "auto";
 static const char *permanent = "64,65";
 static const char *argv_file;
 static const char *dir;
+static const char *env_from;
 static bool clean_env;
 static bool unclaimed;
 
@@ -58,6 +59,10 @@ static const struct jobq_opt options[] = {
 	{ "clean-env", 0, JOBQ_OPT_FLAG, &clean_env, NULL,
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
 	    "TRACEPARENT",
+	    0, 0, NULL },
+	{ "env-from", 0, JOBQ_OPT_STRING, &env_from, "PATH",
+	    "the object in the job line, such as .context.env, that has "
+	    "further variables of its process",
 	    0, 0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
@@ -178,6 +183,7 @@ take_options(struct jobq_run_options *run)
 		.give = (enum jobq_run_stdin)choice(give, gives),
 		.result = (enum jobq_run_result)choice(result, results),
 		.clean_env = clean_env,
+		.env_from = env_from,
 		.unclaimed = unclaimed,
 		.bad_line = bad_line,
 		.say = say,

@@ -245,6 +245,7 @@ __jobq_option run -l output-limit -x -d 'keep so much of what a job writes (1MiB
 __jobq_option run -l pipe-wait -x -d 'wait so long for those who hold a finished job\'s output (2s)'
 __jobq_option run -l permanent -x -d 'exit codes that fail for good (64,65)'
 __jobq_option run -l clean-env -d 'jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and TRACEPARENT'
+__jobq_option run -l env-from -x -d 'the object in the job line, such as .context.env, that has further variables of its process'
 __jobq_option run -l unclaimed -d 'run jobs of a store that nobody has claimed, too'
 __jobq_option run -l strict -d 'stop at the first bad line'
 __jobq_option run -l max-line -x -d 'a line longer than this is a bad one (1MiB; 2MiB between stages; never more)'

@@ -65,6 +65,7 @@ struct jobq_run_options {
 	enum jobq_run_result result;
 	bool permanent[256]; /* exit codes that fail for good */
 	bool clean_env;
+	const char *env_from; /* where a job line has variables, or NULL */
 	bool unclaimed; /* lines with a state and no lease are taken, too */
 
 	/*

@@ -298,9 +298,12 @@ static enum jobq_status
 prepare(struct jobq_task *task, struct jobq_err *err)
 {
 	struct jobq_exec *exec = task->run->exec;
+	const char *from = task->run->options.env_from;
 	enum jobq_status status = jobq_call_fill(
 	    exec->call, &task->job, task->id, &exec->path, &exec->argv, err);
 
+	if (status == JOBQ_OK && from != NULL)
+		status = jobq_env_from_take(&exec->from, from, &task->job, err);
 	exec->filled_for = status == JOBQ_OK ? task : NULL;
 	return status;
 }
@@ -317,7 +320,8 @@ exec_failed(const struct jobq_exec *exec, int error, struct jobq_err *err)
 	if (error == E2BIG)
 		return jobq_fail(err, JOBQ_INVALID,
 		    "argument_too_long: the job makes the arguments of '%s' "
-		    "longer than the kernel takes (128 KiB each)",
+		    "or its variables longer than the kernel takes (128 KiB "
+		    "each)",
 		    exec->path);
 	if (error == ENOEXEC)
 		hint = "; a script begins with a line such as #!/bin/sh";
@@ -336,7 +340,8 @@ spawn(struct jobq_task *task, struct ends *ends, const char *tmpdir,
 	struct jobq_child_spec spec = {
 		.path = exec->path,
 		.argv = exec->argv,
-		.env = jobq_env_fill(exec->env, &task->job, task->id, tmpdir),
+		.env = jobq_env_fill(
+		    exec->env, &task->job, task->id, tmpdir, &exec->from),
 	};
 	bool in_exec;
 	int error;
@@ -415,6 +420,7 @@ close_exec(struct jobq_run *run)
 	jobq_tree_close(run);
 	jobq_call_close(exec->call);
 	jobq_env_free(exec->env);
+	jobq_env_from_release(&exec->from);
 	jobq_spawner_close(exec->spawner);
 	close_fd(&exec->null_fd);
 	free(exec->buffer);

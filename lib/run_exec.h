@@ -22,9 +22,10 @@ struct jobq_exec {
 	struct jobq_spawner *spawner;
 	struct jobq_call *call;
 	struct jobq_env *env;
+	struct jobq_env_from from;
 	const char *path; /* in call, as argv */
 	char **argv;
-	const struct jobq_task *filled_for; /* whom both belong to */
+	const struct jobq_task *filled_for; /* whom they are filled for */
 	int null_fd;
 	char *buffer;
 
