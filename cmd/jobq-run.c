@@ -3,8 +3,8 @@
 #include "line.h"
 #include "log.h"
 #include "run.h"
-#include "run_args.h"
 #include "run_parse.h"
+#include "run_program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,9 @@ static uint64_t output_limit = (uint64_t)1 << 20;
 static const char *give = "input";
 static const char *result = "auto";
 static const char *permanent = "64,65";
+static const char *argv_file;
+static const char *dir;
+static const char *env_from;
 static bool clean_env;
 static bool unclaimed;
 static int64_t retries;
@@ -37,6 +40,13 @@ static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
 	    "places: jobs that run at the same time (1)", 1,
 	    JOBQ_RUN_PLACES_MAX, NULL },
+	{ "argv", 0, JOBQ_OPT_STRING, &argv_file, "FILE",
+	    "run the command that this jq program makes of the job line", 0, 0,
+	    NULL },
+	{ "dir", 0, JOBQ_OPT_STRING, &dir, "PATTERN",
+	    "run the handler of the job's name: plugins/{name}/run, or a "
+	    "folder of such",
+	    0, 0, NULL },
 	{ "timeout", 0, JOBQ_OPT_NO_DURATION, &timeout_ms, "DURATION",
 	    "stop a job that runs longer and has no timeout of its own (none)",
 	    1, 0, NULL },
@@ -82,6 +92,10 @@ static const struct jobq_opt options[] = {
 	{ "one", 0, JOBQ_OPT_FLAG, &one, NULL,
 	    "run the first job alone and exit as it does, as timeout(1)", 0, 0,
 	    NULL },
+	{ "env-from", 0, JOBQ_OPT_STRING, &env_from, "PATH",
+	    "the object in the job line, such as .context.env, that has "
+	    "further variables of its process",
+	    0, 0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -89,6 +103,8 @@ static const struct jobq_opt options[] = {
 
 static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
+	"[-j N] [--timeout DURATION] [options] --argv FILE",
+	"[-j N] [--timeout DURATION] [options] --dir PATTERN [-- ARG ...]",
 	NULL,
 };
 
@@ -141,9 +157,14 @@ take_options(struct jobq_run_options *run)
 	static const char *const results[] = { "auto", "text", "json", "none" };
 	struct jobq_err err;
 
-	if (command.count == 0)
-		jobq_command_misuse(
-		    &command, "which command? It goes after \"--\"");
+	if (argv_file != NULL && (dir != NULL || command.count > 0))
+		jobq_command_misuse(&command,
+		    "--argv makes the whole command: neither --dir nor "
+		    "anything after \"--\" goes with it");
+	if (argv_file == NULL && dir == NULL && command.count == 0)
+		jobq_command_misuse(&command,
+		    "which command? It goes after \"--\", or --argv or --dir "
+		    "finds it");
 	if (command.after_dashes != command.count)
 		jobq_command_misuse(&command,
 		    "'%s' stands before the command; put \"--\" between the "
@@ -158,6 +179,8 @@ take_options(struct jobq_run_options *run)
 		.in_fd = STDIN_FILENO,
 		.out_fd = STDOUT_FILENO,
 		.command = command.operands,
+		.argv_file = argv_file,
+		.dir = dir,
 		.places = (size_t)places,
 		.max_line_bytes =
 		    jobq_command_max_line(&command, JOBQ_STAGE_MAX),
@@ -168,6 +191,7 @@ take_options(struct jobq_run_options *run)
 		.give = (enum jobq_run_stdin)choice(give, gives),
 		.result = (enum jobq_run_result)choice(result, results),
 		.clean_env = clean_env,
+		.env_from = env_from,
 		.unclaimed = unclaimed,
 		.retries = retries,
 		.joblog = joblog,
@@ -194,7 +218,7 @@ main(int argc, char **argv)
 	struct jobq_err err;
 	enum jobq_status status;
 	bool reader_gone = false;
-	int code, own;
+	int code, own = 0;
 
 	jobq_command_start(&command, argc, argv);
 	take_options(&run_options);
@@ -208,8 +232,10 @@ main(int argc, char **argv)
 		status = jobq_run_work(run, &err);
 		reader_gone = jobq_run_reader_gone(run);
 	}
-	own = run == NULL ? jobq_args_missing_code(command.operands[0])
-			  : jobq_run_one_code(run);
+	if (run != NULL)
+		own = jobq_run_one_code(run);
+	else if (argv_file == NULL && dir == NULL)
+		own = jobq_program_missing_code(command.operands[0]);
 	jobq_run_close(run);
 	code = jobq_command_end(&command, status, &err);
 	if (one) {

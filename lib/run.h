@@ -50,8 +50,10 @@ struct jobq_run_options {
 	/* Job lines, events; neither is made non-blocking. When no more is
 	 * read before the input has ended, in_fd becomes /dev/null. */
 	int in_fd, out_fd;
-	char *const *command; /* NULL-terminated; outlives the runner */
-	size_t depth;	      /* of a coprocess: jobs that one has at once */
+	char *const *command;  /* NULL-terminated; outlives the runner */
+	const char *argv_file; /* a jq program that makes it, or NULL */
+	const char *dir;       /* of handlers, whose arguments it is, or NULL */
+	size_t depth;	       /* of a coprocess: jobs that one has at once */
 	struct jobq_run_post post;
 	size_t places;
 	size_t max_line_bytes; /* of a line of input */
@@ -69,7 +71,8 @@ struct jobq_run_options {
 	bool halt_now;	      /* also what runs is stopped then */
 	const char *joblog, *output_dir, *resume; /* paths, or NULL */
 	bool one;				  /* the first job alone */
-	int view_fd;	/* a terminal that is told how it goes; -1: none */
+	int view_fd; /* a terminal that is told how it goes; -1: none */
+	const char *env_from; /* where a job line has variables, or NULL */
 	bool unclaimed; /* lines with a state and no lease are taken, too */
 
 	/*

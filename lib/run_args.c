@@ -9,11 +9,8 @@
 #include "buf.h"
 #include "mem.h"
 
-#include <sys/stat.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "banned.h"
 
@@ -29,7 +26,6 @@ struct part {
 struct jobq_args {
 	char *const *command;
 	size_t count;
-	struct jobq_buf path;
 	struct part *part;
 	size_t part_count, part_cap;
 	bool *guarded; /* by argument: only placeholders, no "--" before it */
@@ -112,70 +108,12 @@ take_apart(struct jobq_args *args, const char *text, size_t arg)
 	return args->part_count > first;
 }
 
-static bool
-is_program(const char *path)
-{
-	struct stat info;
-
-	return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-	       access(path, X_OK) == 0;
-}
-
-/* Finds the program as execvp() would; an empty folder is the current one. */
-static enum jobq_status
-look_up(const char *name, struct jobq_buf *path, struct jobq_err *err)
-{
-	const char *at = getenv("PATH");
-
-	if (strchr(name, '/') != NULL) {
-		jobq_buf_puts(path, name);
-		if (is_program(name))
-			return JOBQ_OK;
-		if (access(name, X_OK) == 0)
-			errno = EISDIR;
-		return jobq_fail(err, JOBQ_CONFIG, "unable to run '%s': %s",
-		    name, strerror(errno));
-	}
-	if (at == NULL)
-		at = "/usr/local/bin:/usr/bin:/bin";
-	for (;;) {
-		size_t len = strcspn(at, ":");
-
-		jobq_buf_clear(path);
-		jobq_buf_add(path, at, len);
-		jobq_buf_puts(path, len > 0 ? "/" : "./");
-		jobq_buf_puts(path, name);
-		if (is_program(path->data))
-			return JOBQ_OK;
-		if (at[len] == '\0')
-			break;
-		at += len + 1;
-	}
-	errno = ENOENT;
-	return jobq_fail(err, JOBQ_CONFIG,
-	    "unable to find the command '%s' in PATH; give its path or install "
-	    "it",
-	    name);
-}
-
-int
-jobq_args_missing_code(const char *name)
-{
-	struct jobq_buf path = JOBQ_BUF_INIT;
-	struct jobq_err err;
-	bool found = look_up(name, &path, &err) == JOBQ_OK;
-	int code = found ? 0 : errno == ENOENT || errno == ENOTDIR ? 127 : 126;
-
-	jobq_buf_release(&path);
-	return code;
-}
-
 enum jobq_status
 jobq_args_new(
     struct jobq_args **out, char *const *command, struct jobq_err *err)
 {
 	struct jobq_args *args = jobq_xcalloc(1, sizeof(*args));
-	enum jobq_status status;
+	enum jobq_status status = JOBQ_OK;
 	bool dashes = false;
 
 	args->command = command;
@@ -199,8 +137,6 @@ jobq_args_new(
 		    "'%s': a job never chooses the program; placeholders "
 		    "stand in arguments only",
 		    command[0]);
-	else
-		status = look_up(command[0], &args->path, err);
 	if (status != JOBQ_OK) {
 		jobq_args_free(args);
 		return status;
@@ -214,19 +150,12 @@ jobq_args_free(struct jobq_args *args)
 {
 	if (args == NULL)
 		return;
-	jobq_buf_release(&args->path);
 	jobq_buf_release(&args->text);
 	free(args->part);
 	free(args->guarded);
 	free(args->at);
 	free(args->argv);
 	free(args);
-}
-
-const char *
-jobq_args_path(const struct jobq_args *args)
-{
-	return args->path.data;
 }
 
 /* Adds a value as an argument shows it: strings decoded, all else as is. */

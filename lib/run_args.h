@@ -12,22 +12,13 @@
 struct jobq_args;
 
 /*
- * Takes a NULL-terminated command apart, which must live as long, and looks
- * its program up as execvp() does. JOBQ_CONFIG: a placeholder in the name of
- * the program, or no such program.
+ * Takes a NULL-terminated command apart, which must live as long.
+ * JOBQ_CONFIG: it is empty, or a placeholder stands in the name of the
+ * program.
  */
 enum jobq_status jobq_args_new(
     struct jobq_args **args, char *const *command, struct jobq_err *err);
 void jobq_args_free(struct jobq_args *args);
-
-/*
- * What a shell would exit with when it should run this program: 127 when it
- * is not found, 126 when it cannot be run; 0: neither.
- */
-int jobq_args_missing_code(const char *name);
-
-/* The path of the program. */
-const char *jobq_args_path(const struct jobq_args *args);
 
 /*
  * Fills the placeholders in; id is the job's own or the one it was given.

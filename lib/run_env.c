@@ -28,6 +28,7 @@ struct jobq_env {
 	size_t
 	    trace; /* where TRACEPARENT stands in base; base_count: nowhere */
 	char **env;
+	size_t cap; /* of env */
 	struct jobq_buf text;
 	size_t at[OF_JOB];
 	size_t count;
@@ -87,7 +88,6 @@ jobq_env_new(bool clean)
 			env->trace = env->base_count;
 		env->base[env->base_count++] = environ[i];
 	}
-	env->env = jobq_xcalloc(env->base_count + OF_JOB + 1, sizeof(char *));
 	return env;
 }
 
@@ -128,8 +128,9 @@ put_int(struct jobq_env *env, const char *name, int64_t value)
 
 char **
 jobq_env_fill(struct jobq_env *env, const struct jobq_job *job, const char *id,
-    const char *tmpdir)
+    const char *tmpdir, const struct jobq_env_from *from)
 {
+	size_t most = env->base_count + from->count + OF_JOB + 1;
 	size_t n = 0;
 
 	jobq_buf_clear(&env->text);
@@ -144,9 +145,20 @@ jobq_env_fill(struct jobq_env *env, const struct jobq_job *job, const char *id,
 	put(env, "JOBQ_TMPDIR", tmpdir);
 	if (job->trace != NULL)
 		put(env, "TRACEPARENT", job->trace);
+	if (most > env->cap) {
+		env->env = jobq_xrealloc(env->env, most, sizeof(char *));
+		env->cap = most;
+	}
 	for (size_t i = 0; i < env->base_count; i++)
-		if (i != env->trace || job->trace == NULL)
+		if ((i != env->trace || job->trace == NULL) &&
+		    !jobq_env_from_has(from, env->base[i]))
 			env->env[n++] = env->base[i];
+	for (size_t i = 0; i < from->count; i++) {
+		char *entry = from->text.data + from->at[i];
+
+		if (strchr(entry, '=') != NULL)
+			env->env[n++] = entry;
+	}
 	for (size_t i = 0; i < env->count; i++)
 		env->env[n++] = env->text.data + env->at[i];
 	env->env[n] = NULL;

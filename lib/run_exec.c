@@ -300,11 +300,38 @@ static enum jobq_status
 prepare(struct jobq_task *task, struct jobq_err *err)
 {
 	struct jobq_exec *exec = task->run->exec;
-	enum jobq_status status =
-	    jobq_args_fill(exec->args, &task->job, task->id, &exec->argv, err);
+	const char *from = task->run->options.env_from;
+	enum jobq_status status = jobq_call_fill(
+	    exec->call, &task->job, task->id, &exec->path, &exec->argv, err);
 
+	if (status == JOBQ_OK && from != NULL)
+		status = jobq_env_from_take(&exec->from, from, &task->job, err);
 	exec->filled_for = status == JOBQ_OK ? task : NULL;
 	return status;
+}
+
+/* Whose fault it is that a program was found and not executed. */
+static enum jobq_status
+exec_failed(const struct jobq_exec *exec, int error, struct jobq_err *err)
+{
+	bool of_job = jobq_call_differs(exec->call) &&
+		      (error == ENOENT || error == EACCES || error == ENOEXEC ||
+			  error == ENOTDIR || error == ELOOP);
+	const char *hint = "";
+
+	if (error == E2BIG)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "argument_too_long: the job makes the arguments of '%s' "
+		    "or its variables longer than the kernel takes (128 KiB "
+		    "each)",
+		    exec->path);
+	if (error == ENOEXEC)
+		hint = "; a script begins with a line such as #!/bin/sh";
+	else if (error == ENOENT)
+		hint = "; it is gone, or the interpreter that it names";
+	return jobq_fail(err, of_job ? JOBQ_INVALID : JOBQ_AGAIN,
+	    "%sunable to execute '%s': %s%s", of_job ? "no_program: " : "",
+	    exec->path, strerror(error), hint);
 }
 
 static enum jobq_status
@@ -313,9 +340,10 @@ spawn(struct jobq_task *task, struct ends *ends, const char *tmpdir,
 {
 	struct jobq_exec *exec = task->run->exec;
 	struct jobq_child_spec spec = {
-		.path = jobq_args_path(exec->args),
+		.path = exec->path,
 		.argv = exec->argv,
-		.env = jobq_env_fill(exec->env, &task->job, task->id, tmpdir),
+		.env = jobq_env_fill(
+		    exec->env, &task->job, task->id, tmpdir, &exec->from),
 	};
 	bool in_exec;
 	int error;
@@ -326,17 +354,8 @@ spawn(struct jobq_task *task, struct ends *ends, const char *tmpdir,
 	    exec->spawner, &task->process.child, &spec, &in_exec);
 	if (error == 0)
 		return JOBQ_OK;
-	if (in_exec && error == E2BIG)
-		return jobq_fail(err, JOBQ_INVALID,
-		    "argument_too_long: the job makes the arguments of '%s' "
-		    "longer than the kernel takes (128 KiB each)",
-		    spec.path);
 	if (in_exec)
-		return jobq_fail(err, JOBQ_AGAIN,
-		    "unable to execute '%s': %s%s", spec.path, strerror(error),
-		    error == ENOEXEC ? "; a script begins with a line such "
-				       "as #!/bin/sh"
-				     : "");
+		return exec_failed(exec, error, err);
 	return jobq_fail(
 	    err, JOBQ_AGAIN, "unable to start a process: %s", strerror(error));
 }
@@ -410,8 +429,9 @@ close_exec(struct jobq_run *run)
 	if (exec == NULL)
 		return;
 	jobq_tree_close(run);
-	jobq_args_free(exec->args);
+	jobq_call_close(exec->call);
 	jobq_env_free(exec->env);
+	jobq_env_from_release(&exec->from);
 	jobq_spawner_close(exec->spawner);
 	close_fd(&exec->null_fd);
 	jobq_oom_close(&exec->oom);
@@ -443,7 +463,7 @@ jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
 	run->handler = &handler;
 	exec->null_fd = -1;
 	exec->oom.fd = -1;
-	status = jobq_args_new(&exec->args, run->options.command, err);
+	status = jobq_call_open(&exec->call, &run->options, err);
 	if (status == JOBQ_OK)
 		status = jobq_spawner_open(&exec->spawner,
 		    run->options.places * FDS_PER_PLACE + FDS_MORE, err);

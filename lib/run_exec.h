@@ -6,7 +6,7 @@
 #define JOBQ_RUN_EXEC_H
 
 #include "oom.h"
-#include "run_args.h"
+#include "run_call.h"
 #include "run_engine.h"
 #include "run_env.h"
 
@@ -21,10 +21,12 @@ struct jobq_stray {
 
 struct jobq_exec {
 	struct jobq_spawner *spawner;
-	struct jobq_args *args;
+	struct jobq_call *call;
 	struct jobq_env *env;
-	char **argv;			    /* in args */
-	const struct jobq_task *filled_for; /* whom argv belongs to */
+	struct jobq_env_from from;
+	const char *path; /* in call, as argv */
+	char **argv;
+	const struct jobq_task *filled_for; /* whom they are filled for */
 	int null_fd;
 	struct jobq_oom oom;
 	char *buffer;

@@ -389,43 +389,6 @@ serve() {
 	last '.output == "{}"'
 }
 
-@test "run: S13 no shell sees an argument, whatever it holds" {
-	local text texts
-	texts=('$(id)' '`id`' ';id' '&& id' '| id' '%s%n' '${IFS}' '* ?' \
-		"'" '"' '\' '~' '#x' $'two\nlines' $'tab\there' '<x' '>x' '!!' \
-		'$HOME' '$((1+1))' 'é\u00e9' ' ' '' '{id}' '{{id}}' '(x)' '[a]' \
-		'a=b' '%' '\n' $'\r' $'\e[31m' '..' '/' 'a;b' '&' '$' '^x' '=' ,)
-	for text in "${texts[@]}"; do
-		jq -nc --arg text "$text" '{id: "a", input: $text}'
-	done >in
-	timeout 60 jobq-run --result text -- printf '<%s>' {input} <in >out
-	same 40 "$(wc -l <in)"
-	same "$(jq -c '"<" + .input + ">"' in)" \
-		"$(jq -c 'select(.output).output' out)"
-}
-
-@test "run: S14 a value that looks like an option is refused" {
-	printf '{"id":"a","input":"%s"}\n' - -- -x --upload-pack=x -rf -1 '-e x' \
-		'-\n' >in
-	for arg in {input} {} {input}{input}; do
-		timeout 60 jobq-run -- printf %s "$arg" <in >out || same 1 $?
-		# Nothing was started.
-		same 8 "$(wc -l <out)"
-		jq -s 'all(.event == "failed" and .reason == "spawn" and
-			.retry == false and .exit == null and
-			(.error | startswith("arg_looks_like_option:")))' out |
-			json .
-	done
-	# Not where it cannot be one.
-	for args in 'x{input}' '-- {input}' '-- {}'; do
-		# shellcheck disable=SC2086
-		timeout 60 jobq-run -- printf '%s\n' $args <in >out
-		same 8 "$(grep -c completed out)"
-	done
-	go '{"id":"a","input":"a-"}' -- printf %s {input}
-	last '.output == "a-"'
-}
-
 @test "run: a member that is missing fails for good and is named" {
 	go '{"id":"a","input":{"x":1}}' -- echo 'n={input.path.to}' || same 1 $?
 	last '.event == "failed" and .reason == "spawn" and .retry == false and
