@@ -62,6 +62,17 @@ fed() {
 	done
 }
 
+@test "store file: the log stays short while jobs come" {
+	mkfifo requests
+	spawn fed requests storecall "$JOBQ_URL" >answers
+	echo 'push {"jobs":[]}' >requests
+	wait_until 10 test -e "$db-wal"
+	# Twice as much as the log may hold at the most.
+	jq -nc 'range(20000) | {input: ("x" * 2000)}' | jobq-push >pushed
+	same 20000 "$(wc -l <pushed)"
+	(($(stat -c %s "$db-wal") < (20 << 20)))
+}
+
 @test "store file: its path may hold any characters, written as %XX" {
 	JOBQ_URL='sqlite:a%20b%3F%25.db' jobq-push --name x >pushed
 	[ -e 'a b?%.db' ]
