@@ -270,6 +270,44 @@ pushes_until_full() {
 		jq -s -e '.[0].event == "completed" and .[0].seq == 7'
 }
 
+# --- requests ----------------------------------------------------------------
+
+@test "store file: entries of a request are read however they are written" {
+	storecall "$JOBQ_URL" >answers <<-'END'
+		push {"jobs":[{"line":"{\u0022id\":\"a\"", "\u0069d" : "\u0061","queue":"q","name":"n","priority":1e0,"max_attempts":5.0,"key":null}]}
+		claim {"queues":["\u0071"],"limit":1.0,"worker":"\u0077","lease":3e1}
+		settle {"events":[ {"id":"a","id":"b","wor\u006ber":"w","epoch":1.0,"event":"completed","line":"{\"event\":\"completed\""} ]}
+	END
+	jq -s -e '.[0].id == "a" and .[1].lease.worker == "w"
+		and .[1].lease.seconds == 30
+		and .[2] == {event: "completed", settled: true,
+			state: "completed"}' answers
+	same 'a|q|1|5|1' "$(sqlite3 "$db" 'SELECT id, queue, priority,
+		max_attempts, key IS NULL FROM job WHERE stage = 4')"
+}
+
+@test "store file: a request with an entry that is none changes nothing" {
+	local entry event
+	event='{"event":"completed","id":"a","epoch":1,"worker":"w","line":"{"}'
+	storecall "$JOBQ_URL" >answers <<-'END'
+		push {"jobs":[{"id":"a","queue":"q","name":"n","priority":0,"max_attempts":5,"line":"{\"id\":\"a\""}]}
+		claim {"limit":1,"worker":"w","lease":30}
+	END
+	for entry in 1 null '"x"' '[]' '{"id":"a\u0000"}' '{"id":"\ud800"}' \
+		'{"event":"alive","worker":"w","jobs":" ","line":"{"}'; do
+		run_apart storecall "$JOBQ_URL" settle \
+			<<<"{\"events\":[$event,$entry]}"
+		same '2 ' "$status $stdout"
+		has "$stderr" invalid:
+	done
+	same 3 "$(sqlite3 "$db" 'SELECT stage FROM job')"
+	# Pairs that are none are none that anyone holds.
+	storecall "$JOBQ_URL" settle >answers <<-'END'
+		{"events":[{"event":"alive","worker":"w","line":"{\"n\":1","jobs":[["a",1],["a"],[],"a",7,{},["a",1e400],["b",2,3]]}]}
+	END
+	same '{"n":1,"lost":[["b",2]]}' "$(<answers)"
+}
+
 # --- plans -------------------------------------------------------------------
 
 # statements FILE: the text with what it includes.
