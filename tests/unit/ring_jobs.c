@@ -64,3 +64,15 @@ JOBQ_TEST(a_job_of_100_ms_makes_it_none_while_it_runs_and_a_second_more)
 	check_int(jobq_ring_jobs_ahead(&jobs, 4000), 4);
 	jobq_ring_jobs_release(&jobs);
 }
+
+JOBQ_TEST(a_slow_commit_makes_no_job_longer)
+{
+	struct jobq_ring_jobs jobs = { 0 };
+
+	jobq_ring_jobs_end(&jobs, start(&jobs, 1000), 1001);
+	check_int(jobq_ring_jobs_busy(&jobs), 0);
+	check_int(jobq_ring_jobs_ahead(&jobs, 1200), 2);
+	jobq_ring_jobs_remove(&jobs, &jobs.job[0], 1200);
+	check_int(jobq_ring_jobs_ahead(&jobs, 1200), 4);
+	jobq_ring_jobs_release(&jobs);
+}
