@@ -1,9 +1,10 @@
 /*
  * jobq-report: events into the store, printed again with what the store says.
  *
- * Whatever waits on stdin goes in one request, never delayed. It ends at the
- * end of its input only; a signal is noted, and a second one ends it when
- * what was read is settled, exit 75.
+ * Whatever waits on stdin goes in one request, at the latest a few
+ * milliseconds after the one before. It ends at the end of its input only; a
+ * signal is noted, and a second one ends it when what was read is settled,
+ * exit 75.
  */
 #include "command.h"
 #include "input.h"

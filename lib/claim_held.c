@@ -24,33 +24,50 @@ jobq_held_release(struct jobq_held *held)
 	held->count = held->cap = 0;
 }
 
-/* Only id and epoch: the line is the store's, and its readers check it. */
+/* Of the lease, the epoch; 0 when there is none. */
+static int64_t
+find_epoch(const struct jobq_span *lease)
+{
+	struct jobq_member member;
+	size_t cursor = 0;
+	int64_t epoch;
+
+	while (lease != NULL && jobq_json_member(*lease, &cursor, &member))
+		if (jobq_json_key_is(member.key, "epoch"))
+			return jobq_json_int(member.value, &epoch, NULL) ==
+				       JOBQ_OK
+				   ? epoch
+				   : 0;
+	return 0;
+}
+
+/*
+ * Only id and epoch: the line is the store's, and its readers check it. The
+ * id stands there as it was pushed, with escapes maybe.
+ */
 enum jobq_status
 jobq_held_add(struct jobq_held *held, const struct jobq_object *members,
     uint64_t begin, struct jobq_err *err)
 {
-	const struct jobq_span *id = jobq_object_get(members, "id");
-	const struct jobq_span *lease = jobq_object_get(members, "lease");
-	struct jobq_member member;
-	size_t cursor = 0;
-	int64_t epoch = 0;
+	int64_t epoch = find_epoch(jobq_object_get(members, "lease"));
+	const struct jobq_span *member = jobq_object_get(members, "id");
+	struct jobq_buf id = JOBQ_BUF_INIT;
 
-	while (lease != NULL && epoch == 0 &&
-	       jobq_json_member(*lease, &cursor, &member))
-		if (jobq_json_key_is(member.key, "epoch") &&
-		    jobq_json_int(member.value, &epoch, err) != JOBQ_OK)
-			return JOBQ_IO;
-	if (epoch < 1 || id == NULL || id->at[0] != '"' ||
-	    !jobq_id_valid(id->at + 1, id->len - 2))
+	if (epoch < 1 || member == NULL ||
+	    jobq_json_string(*member, &id, NULL) != JOBQ_OK ||
+	    !jobq_id_valid(id.data, id.len)) {
+		jobq_buf_release(&id);
 		return jobq_fail(err, JOBQ_IO,
 		    "the store's answer to a claim has no id and lease");
+	}
 	held->job =
 	    jobq_grow(held->job, held->count, &held->cap, sizeof *held->job);
 	held->job[held->count++] = (struct jobq_held_job){
-		.id = jobq_xstrndup(id->at + 1, id->len - 2),
+		.id = jobq_xstrndup(id.data, id.len),
 		.epoch = epoch,
 		.begin = begin,
 	};
+	jobq_buf_release(&id);
 	return JOBQ_OK;
 }
 

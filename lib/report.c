@@ -17,8 +17,8 @@
 #define DEADLINE_MS 30000
 
 /*
- * So long after a commit events are gathered for the next one, if they keep
- * coming; what comes alone never waits.
+ * So long after a commit what comes is gathered for the next one; what comes
+ * later than that never waits.
  */
 #define GATHER_MS 4
 #define WRITE_BYTES ((size_t)64 << 10) /* unwritten, until they are */

@@ -101,7 +101,7 @@ take_event(struct jobq_ring *ring, unsigned long number)
 		if (ring->ending_since == 0)
 			ring->ending_since = now;
 		if (job != NULL)
-			job->ending = true;
+			jobq_ring_jobs_end(&ring->jobs, job, now);
 	}
 	if (ring->waiting_since == 0)
 		ring->waiting_since = now;

@@ -57,12 +57,21 @@ note_length(
 {
 	int64_t lasts = now - job->started_ms;
 
-	if (job->started_ms == 0)
+	/* What waits for a commit lasts no longer by that. */
+	if (job->started_ms == 0 || job->ending)
 		return;
 	if (lasts >= LONG_MS)
 		jobs->long_ms = now;
 	if (lasts >= BRIEF_MS)
 		jobs->not_brief_ms = now;
+}
+
+void
+jobq_ring_jobs_end(
+    struct jobq_ring_jobs *jobs, struct jobq_ring_job *job, int64_t now)
+{
+	note_length(jobs, job, now);
+	job->ending = true;
 }
 
 void

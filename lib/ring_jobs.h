@@ -39,6 +39,10 @@ void jobq_ring_jobs_add(
 struct jobq_ring_job *jobq_ring_jobs_find(
     struct jobq_ring_jobs *jobs, const char *id, int64_t epoch);
 
+/* Its ending is in the batch. */
+void jobq_ring_jobs_end(
+    struct jobq_ring_jobs *jobs, struct jobq_ring_job *job, int64_t now);
+
 /* Frees its place. */
 void jobq_ring_jobs_remove(
     struct jobq_ring_jobs *jobs, struct jobq_ring_job *job, int64_t now);

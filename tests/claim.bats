@@ -46,6 +46,15 @@ more_running() {
 	same '3|1|1' "$(job a stage attempt epoch)"
 }
 
+@test "claim: an id may be written with escapes" {
+	echo '{"id":"\u0061-1","name":"x"}' | jobq-push >pushed
+	claim -n 1
+	same 0 "$status"
+	same '' "$stderr"
+	same a-1 "$(ids <<<"$stdout")"
+	same 3 "$(state a-1)"
+}
+
 @test "claim: -n takes so many, higher priorities first, then by age" {
 	jq -nc '["a", 0], ["b", 5], ["c", -1], ["d", 5], ["e", 0]
 		| {id: .[0], priority: .[1]}' | jobq-push >pushed

@@ -62,6 +62,17 @@ fed() {
 	done
 }
 
+@test "store file: the log stays short while jobs come" {
+	mkfifo requests
+	spawn fed requests storecall "$JOBQ_URL" >answers
+	echo 'push {"jobs":[]}' >requests
+	wait_until 10 test -e "$db-wal"
+	# Twice as much as the log may hold at the most.
+	jq -nc 'range(20000) | {input: ("x" * 2000)}' | jobq-push >pushed
+	same 20000 "$(wc -l <pushed)"
+	(($(stat -c %s "$db-wal") < (20 << 20)))
+}
+
 @test "store file: its path may hold any characters, written as %XX" {
 	JOBQ_URL='sqlite:a%20b%3F%25.db' jobq-push --name x >pushed
 	[ -e 'a b?%.db' ]
@@ -257,6 +268,44 @@ pushes_until_full() {
 	ends 1
 	storecall "$JOBQ_URL" events <<<'{"since":6}' |
 		jq -s -e '.[0].event == "completed" and .[0].seq == 7'
+}
+
+# --- requests ----------------------------------------------------------------
+
+@test "store file: entries of a request are read however they are written" {
+	storecall "$JOBQ_URL" >answers <<-'END'
+		push {"jobs":[{"line":"{\u0022id\":\"a\"", "\u0069d" : "\u0061","queue":"q","name":"n","priority":1e0,"max_attempts":5.0,"key":null}]}
+		claim {"queues":["\u0071"],"limit":1.0,"worker":"\u0077","lease":3e1}
+		settle {"events":[ {"id":"a","id":"b","wor\u006ber":"w","epoch":1.0,"event":"completed","line":"{\"event\":\"completed\""} ]}
+	END
+	jq -s -e '.[0].id == "a" and .[1].lease.worker == "w"
+		and .[1].lease.seconds == 30
+		and .[2] == {event: "completed", settled: true,
+			state: "completed"}' answers
+	same 'a|q|1|5|1' "$(sqlite3 "$db" 'SELECT id, queue, priority,
+		max_attempts, key IS NULL FROM job WHERE stage = 4')"
+}
+
+@test "store file: a request with an entry that is none changes nothing" {
+	local entry event
+	event='{"event":"completed","id":"a","epoch":1,"worker":"w","line":"{"}'
+	storecall "$JOBQ_URL" >answers <<-'END'
+		push {"jobs":[{"id":"a","queue":"q","name":"n","priority":0,"max_attempts":5,"line":"{\"id\":\"a\""}]}
+		claim {"limit":1,"worker":"w","lease":30}
+	END
+	for entry in 1 null '"x"' '[]' '{"id":"a\u0000"}' '{"id":"\ud800"}' \
+		'{"event":"alive","worker":"w","jobs":" ","line":"{"}'; do
+		run_apart storecall "$JOBQ_URL" settle \
+			<<<"{\"events\":[$event,$entry]}"
+		same '2 ' "$status $stdout"
+		has "$stderr" invalid:
+	done
+	same 3 "$(sqlite3 "$db" 'SELECT stage FROM job')"
+	# Pairs that are none are none that anyone holds.
+	storecall "$JOBQ_URL" settle >answers <<-'END'
+		{"events":[{"event":"alive","worker":"w","line":"{\"n\":1","jobs":[["a",1],["a"],[],"a",7,{},["a",1e400],["b",2,3]]}]}
+	END
+	same '{"n":1,"lost":[["b",2]]}' "$(<answers)"
 }
 
 # --- plans -------------------------------------------------------------------
