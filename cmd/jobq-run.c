@@ -17,40 +17,33 @@
 /* With --one: it is not the job that has failed (timeout(1)). */
 #define ONE_FAILED 125
 
+static struct jobq_run_options run = {
+	.in_fd = STDIN_FILENO,
+	.out_fd = STDOUT_FILENO,
+	.timeout_ms = -1,
+	.grace_ms = 10000,
+	.pipe_wait_ms = 2000,
+	.output_limit_bytes = (uint64_t)1 << 20,
+};
 static int64_t places = 1;
-static int64_t timeout_ms = -1;
-static int64_t grace_ms = 10000;
-static int64_t pipe_wait_ms = 2000;
-static uint64_t output_limit = (uint64_t)1 << 20;
-static const char *give = "input";
-static const char *result = "auto";
-static const char *permanent = "64,65";
-static const char *argv_file;
-static const char *dir;
-static const char *env_from;
-static bool clean_env;
-static bool unclaimed;
-static int64_t retries;
-static const char *backoff = "1s..30s";
-static const char *halt;
-static const char *joblog, *output_dir, *resume;
-static bool one;
+static const char *give = "input", *result = "auto";
+static const char *permanent = "64,65", *backoff = "1s..30s", *halt;
 
 static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
 	    "places: jobs that run at the same time (1)", 1,
 	    JOBQ_RUN_PLACES_MAX, NULL },
-	{ "argv", 0, JOBQ_OPT_STRING, &argv_file, "FILE",
+	{ "argv", 0, JOBQ_OPT_STRING, &run.argv_file, "FILE",
 	    "run the command that this jq program makes of the job line", 0, 0,
 	    NULL },
-	{ "dir", 0, JOBQ_OPT_STRING, &dir, "PATTERN",
+	{ "dir", 0, JOBQ_OPT_STRING, &run.dir, "PATTERN",
 	    "run the handler of the job's name: plugins/{name}/run, or a "
 	    "folder of such",
 	    0, 0, NULL },
-	{ "timeout", 0, JOBQ_OPT_NO_DURATION, &timeout_ms, "DURATION",
+	{ "timeout", 0, JOBQ_OPT_NO_DURATION, &run.timeout_ms, "DURATION",
 	    "stop a job that runs longer and has no timeout of its own (none)",
 	    1, 0, NULL },
-	{ "grace", 0, JOBQ_OPT_DURATION, &grace_ms, "DURATION",
+	{ "grace", 0, JOBQ_OPT_DURATION, &run.grace_ms, "DURATION",
 	    "from TERM to KILL when a job is stopped (10s)", 0, 0, NULL },
 	{ "stdin", 0, JOBQ_OPT_CHOICE, &give, "WHAT",
 	    "what a job reads: its input (the default), its whole job line, "
@@ -59,18 +52,18 @@ static const struct jobq_opt options[] = {
 	{ "result", 0, JOBQ_OPT_CHOICE, &result, "HOW",
 	    "how standard output becomes the output of the job (auto)", 0, 0,
 	    "auto text json none" },
-	{ "output-limit", 0, JOBQ_OPT_SIZE, &output_limit, "SIZE",
+	{ "output-limit", 0, JOBQ_OPT_SIZE, &run.output_limit_bytes, "SIZE",
 	    "keep so much of what a job writes (1MiB)", 0, 0, NULL },
-	{ "pipe-wait", 0, JOBQ_OPT_DURATION, &pipe_wait_ms, "DURATION",
+	{ "pipe-wait", 0, JOBQ_OPT_DURATION, &run.pipe_wait_ms, "DURATION",
 	    "wait so long for those who hold a finished job's output (2s)", 0,
 	    0, NULL },
 	{ "permanent", 0, JOBQ_OPT_STRING, &permanent, "CODES",
 	    "exit codes that fail for good (64,65)", 0, 0, NULL },
-	{ "clean-env", 0, JOBQ_OPT_FLAG, &clean_env, NULL,
+	{ "clean-env", 0, JOBQ_OPT_FLAG, &run.clean_env, NULL,
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
 	    "TRACEPARENT",
 	    0, 0, NULL },
-	{ "retries", 0, JOBQ_OPT_INT, &retries, "N",
+	{ "retries", 0, JOBQ_OPT_INT, &run.retries, "N",
 	    "repeat a failed job so often, unless it is a store's (0)", 0,
 	    1000000, NULL },
 	{ "backoff", 0, JOBQ_OPT_STRING, &backoff, "FIRST..MOST",
@@ -80,23 +73,23 @@ static const struct jobq_opt options[] = {
 	    "when N jobs have failed start nothing more (soon), or stop what "
 	    "runs, too (now)",
 	    0, 0, NULL },
-	{ "joblog", 0, JOBQ_OPT_STRING, &joblog, "FILE",
+	{ "joblog", 0, JOBQ_OPT_STRING, &run.joblog, "FILE",
 	    "write a line for each job, in the columns of GNU parallel", 0, 0,
 	    NULL },
-	{ "output-dir", 0, JOBQ_OPT_STRING, &output_dir, "DIR",
+	{ "output-dir", 0, JOBQ_OPT_STRING, &run.output_dir, "DIR",
 	    "write all output of a job to DIR/ID.out and DIR/ID.err", 0, 0,
 	    NULL },
-	{ "resume", 0, JOBQ_OPT_STRING, &resume, "FILE",
+	{ "resume", 0, JOBQ_OPT_STRING, &run.resume, "FILE",
 	    "skip the jobs that are completed in the events of FILE", 0, 0,
 	    NULL },
-	{ "one", 0, JOBQ_OPT_FLAG, &one, NULL,
+	{ "one", 0, JOBQ_OPT_FLAG, &run.one, NULL,
 	    "run the first job alone and exit as it does, as timeout(1)", 0, 0,
 	    NULL },
-	{ "env-from", 0, JOBQ_OPT_STRING, &env_from, "PATH",
+	{ "env-from", 0, JOBQ_OPT_STRING, &run.env_from, "PATH",
 	    "the object in the job line, such as .context.env, that has "
 	    "further variables of its process",
 	    0, 0, NULL },
-	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
+	{ "unclaimed", 0, JOBQ_OPT_FLAG, &run.unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
 	JOBQ_OPT_END,
 };
@@ -151,17 +144,13 @@ choice(const char *word, const char *const *words)
 }
 
 static void
-take_options(struct jobq_run_options *run)
+check_command(void)
 {
-	static const char *const gives[] = { "input", "job", "none" };
-	static const char *const results[] = { "auto", "text", "json", "none" };
-	struct jobq_err err;
-
-	if (argv_file != NULL && (dir != NULL || command.count > 0))
+	if (run.argv_file != NULL && (run.dir != NULL || command.count > 0))
 		jobq_command_misuse(&command,
 		    "--argv makes the whole command: neither --dir nor "
 		    "anything after \"--\" goes with it");
-	if (argv_file == NULL && dir == NULL && command.count == 0)
+	if (run.argv_file == NULL && run.dir == NULL && command.count == 0)
 		jobq_command_misuse(&command,
 		    "which command? It goes after \"--\", or --argv or --dir "
 		    "finds it");
@@ -170,79 +159,76 @@ take_options(struct jobq_run_options *run)
 		    "'%s' stands before the command; put \"--\" between the "
 		    "options and the command",
 		    command.operands[0]);
-	if (output_limit < 1024 || output_limit > JOBQ_RUN_OUTPUT_MAX)
+}
+
+static void
+take_options(void)
+{
+	static const char *const gives[] = { "input", "job", "none" };
+	static const char *const results[] = { "auto", "text", "json", "none" };
+	struct jobq_err err;
+
+	check_command();
+	if (run.output_limit_bytes < 1024 ||
+	    run.output_limit_bytes > JOBQ_RUN_OUTPUT_MAX)
 		jobq_command_misuse(&command,
 		    "--output-limit: from 1KiB to %lluKiB, so that a line "
 		    "with it fits between stages",
 		    (unsigned long long)(JOBQ_RUN_OUTPUT_MAX >> 10));
-	*run = (struct jobq_run_options){
-		.in_fd = STDIN_FILENO,
-		.out_fd = STDOUT_FILENO,
-		.command = command.operands,
-		.argv_file = argv_file,
-		.dir = dir,
-		.places = (size_t)places,
-		.max_line_bytes =
-		    jobq_command_max_line(&command, JOBQ_STAGE_MAX),
-		.timeout_ms = timeout_ms,
-		.grace_ms = grace_ms,
-		.pipe_wait_ms = pipe_wait_ms,
-		.output_limit_bytes = output_limit,
-		.give = (enum jobq_run_stdin)choice(give, gives),
-		.result = (enum jobq_run_result)choice(result, results),
-		.clean_env = clean_env,
-		.env_from = env_from,
-		.unclaimed = unclaimed,
-		.retries = retries,
-		.joblog = joblog,
-		.output_dir = output_dir,
-		.resume = resume,
-		.one = one,
-		.view_fd = jobq_shows_progress() ? STDERR_FILENO : -1,
-		.bad_line = bad_line,
-		.say = say,
-	};
-	if (jobq_run_parse_codes(permanent, run->permanent, &err) != JOBQ_OK)
+	if (jobq_run_parse_codes(permanent, run.permanent, &err) != JOBQ_OK)
 		jobq_command_misuse(&command, "--permanent: %s", err.text);
-	if (jobq_run_parse_backoff(backoff, run, &err) != JOBQ_OK)
+	if (jobq_run_parse_backoff(backoff, &run, &err) != JOBQ_OK)
 		jobq_command_misuse(&command, "--backoff: %s", err.text);
-	if (halt != NULL && jobq_run_parse_halt(halt, run, &err) != JOBQ_OK)
+	if (halt != NULL && jobq_run_parse_halt(halt, &run, &err) != JOBQ_OK)
 		jobq_command_misuse(&command, "--halt: %s", err.text);
+	run.command = command.operands;
+	run.places = (size_t)places;
+	run.max_line_bytes = jobq_command_max_line(&command, JOBQ_STAGE_MAX);
+	run.give = (enum jobq_run_stdin)choice(give, gives);
+	run.result = (enum jobq_run_result)choice(result, results);
+	run.view_fd = jobq_shows_progress() ? STDERR_FILENO : -1;
+	run.bad_line = bad_line;
+	run.say = say;
+}
+
+/* How the one job went; without a runner, why there is none, or 0. */
+static int
+one_code(const struct jobq_run *runner)
+{
+	if (runner != NULL)
+		return jobq_run_one_code(runner);
+	return command.count > 0 && run.dir == NULL
+		   ? jobq_program_missing_code(command.operands[0])
+		   : 0;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct jobq_run_options run_options;
-	struct jobq_run *run = NULL;
+	struct jobq_run *runner = NULL;
 	struct jobq_err err;
 	enum jobq_status status;
 	bool reader_gone = false;
-	int code, own = 0;
+	int code, own;
 
 	jobq_command_start(&command, argc, argv);
-	take_options(&run_options);
+	take_options();
 	/* A closed one has become one that can only be read. */
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		status = jobq_fail(&err, JOBQ_IO,
 		    "unable to write to standard output: %s", strerror(EBADF));
 	else
-		status = jobq_run_open(&run, &run_options, &err);
+		status = jobq_run_open(&runner, &run, &err);
 	if (status == JOBQ_OK) {
-		status = jobq_run_work(run, &err);
-		reader_gone = jobq_run_reader_gone(run);
+		status = jobq_run_work(runner, &err);
+		reader_gone = jobq_run_reader_gone(runner);
 	}
-	if (run != NULL)
-		own = jobq_run_one_code(run);
-	else if (argv_file == NULL && dir == NULL)
-		own = jobq_program_missing_code(command.operands[0]);
-	jobq_run_close(run);
+	own = one_code(runner);
+	jobq_run_close(runner);
 	code = jobq_command_end(&command, status, &err);
-	if (one) {
-		bool failed = code > 1 && (run != NULL || own == 0);
-
-		return failed ? ONE_FAILED : own;
-	}
+	if (run.one)
+		return code > 1 && (runner != NULL || own == 0) ? ONE_FAILED
+								: own;
 	if (reader_gone) {
 		/* Everything is released: now as any other filter. */
 		signal(SIGPIPE, SIG_DFL);
