@@ -3,6 +3,7 @@
 #include "line.h"
 #include "log.h"
 #include "run.h"
+#include "url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,8 @@ static const char *result = "auto";
 static const char *permanent = "64,65";
 static bool clean_env;
 static bool unclaimed;
+static struct jobq_run_post post;
+static struct jobq_list headers;
 
 static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
@@ -50,6 +53,19 @@ static const struct jobq_opt options[] = {
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
 	    "TRACEPARENT",
 	    0, 0, NULL },
+	{ "post", 0, JOBQ_OPT_STRING, &post.url, "URL",
+	    "POST each job to a server instead of running a command", 0, 0,
+	    NULL },
+	{ "header", 0, JOBQ_OPT_LIST, &headers, "TEXT",
+	    "a header of each request, 'Name: value'", 0, 0, NULL },
+	{ "token-file", 0, JOBQ_OPT_STRING, &post.token_file, "FILE",
+	    "send the token in it as Authorization: Bearer", 0, 0, NULL },
+	{ "body", 0, JOBQ_OPT_STRING, &post.body, "FILE.jq",
+	    "jq program that makes the body from the job (the job line)", 0, 0,
+	    NULL },
+	{ "result-map", 0, JOBQ_OPT_STRING, &post.result_map, "FILE.jq",
+	    "jq program that makes the result from {status, headers, body}", 0,
+	    0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -57,6 +73,7 @@ static const struct jobq_opt options[] = {
 
 static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
+	"[-j N] [--timeout DURATION] [options] --post URL",
 	NULL,
 };
 
@@ -128,12 +145,42 @@ choice(const char *word, const char *const *words)
 }
 
 static void
+take_post(void)
+{
+	if (post.url == NULL &&
+	    (headers.count > 0 || post.token_file != NULL ||
+		post.body != NULL || post.result_map != NULL))
+		jobq_command_misuse(&command,
+		    "--header, --token-file, --body and --result-map go with "
+		    "--post");
+	if (post.url == NULL)
+		return;
+	if (command.count > 0)
+		jobq_command_misuse(&command,
+		    "'%s' and --post: either a command or a server",
+		    command.operands[0]);
+	if (jobq_url_has_secret(post.url))
+		post.url = jobq_command_hide(post.url, 0);
+	for (size_t i = 0; i < headers.count; i++) {
+		size_t name = strcspn(headers.item[i], ":");
+
+		if (strncasecmp(headers.item[i], "Authorization:", name + 1) ==
+		    0)
+			headers.item[i] =
+			    jobq_command_hide(headers.item[i], name);
+	}
+	post.headers = headers.item;
+	post.header_count = headers.count;
+}
+
+static void
 take_options(struct jobq_run_options *run)
 {
 	static const char *const gives[] = { "input", "job", "none" };
 	static const char *const results[] = { "auto", "text", "json", "none" };
 
-	if (command.count == 0)
+	take_post();
+	if (command.count == 0 && post.url == NULL)
 		jobq_command_misuse(
 		    &command, "which command? It goes after \"--\"");
 	if (command.after_dashes != command.count)
@@ -149,7 +196,9 @@ take_options(struct jobq_run_options *run)
 	*run = (struct jobq_run_options){
 		.in_fd = STDIN_FILENO,
 		.out_fd = STDOUT_FILENO,
+		.kind = post.url != NULL ? JOBQ_RUN_POST : JOBQ_RUN_COMMAND,
 		.command = command.operands,
+		.post = post,
 		.places = (size_t)places,
 		.max_line_bytes =
 		    jobq_command_max_line(&command, JOBQ_STAGE_MAX),
