@@ -326,8 +326,8 @@ jobq_http_check_url(const char *url, struct jobq_err *err)
 	if (parts == NULL)
 		jobq_mem_exhausted("a URL");
 	jobq_http_show_url(url, &shown);
-	code = curl.url_set(parts, CURLUPART_URL, url,
-	    CURLU_NON_SUPPORT_SCHEME | CURLU_NO_AUTHORITY);
+	code =
+	    curl.url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
 	if (code == CURLUE_OK)
 		code = curl.url_get(parts, CURLUPART_SCHEME, &scheme, 0);
 	if (code != CURLUE_OK)

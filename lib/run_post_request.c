@@ -199,7 +199,8 @@ is_given(const struct jobq_run *run, const char *name)
 }
 
 static enum jobq_status
-check_header(const char *header, bool token, struct jobq_err *err)
+check_header(
+    const struct jobq_run *run, const char *header, struct jobq_err *err)
 {
 	size_t name = strcspn(header, ":");
 
@@ -228,10 +229,34 @@ check_header(const char *header, bool token, struct jobq_err *err)
 		    "--header: '%.*s' follows from the body and cannot be "
 		    "given",
 		    (int)name, header);
-	if (token && is_header(header, "Authorization"))
+	if (run->options.post.token_file != NULL &&
+	    is_header(header, "Authorization"))
 		return jobq_fail(err, JOBQ_CONFIG,
 		    "--header Authorization and --token-file say the same; "
 		    "give one of them");
+	return JOBQ_OK;
+}
+
+/* Takes one of --header into those of all requests. */
+static enum jobq_status
+take_header(struct jobq_run *run, const char *header, struct jobq_err *err)
+{
+	struct jobq_post *post = run->own;
+	enum jobq_status status = check_header(run, header, err);
+	const char *value = strchr(header, ':');
+	size_t len;
+
+	if (status != JOBQ_OK)
+		return status;
+	jobq_buf_add(&post->headers, header, (size_t)(value - header));
+	value++;
+	value += strspn(value, " \t");
+	len = strlen(value);
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	jobq_buf_puts(&post->headers, len > 0 ? ": " : ";");
+	jobq_buf_add(&post->headers, value, len);
+	jobq_buf_putc(&post->headers, '\0');
 	return JOBQ_OK;
 }
 
@@ -353,18 +378,9 @@ jobq_post_check(struct jobq_run *run, struct jobq_err *err)
 	put_header(run, &post->headers, "User-Agent", "jobq");
 	put_header(run, &post->headers, "Content-Type", "application/json");
 	for (size_t i = 0; i < options->header_count; i++) {
-		const char *header = options->headers[i];
-		size_t name = strcspn(header, ":");
-
-		status = check_header(header, options->token_file != NULL, err);
+		status = take_header(run, options->headers[i], err);
 		if (status != JOBQ_OK)
 			return status;
-		if (header[name + 1 + strspn(header + name + 1, " \t")] != '\0')
-			jobq_buf_puts(&post->headers, header);
-		else
-			jobq_buf_printf(
-			    &post->headers, "%.*s;", (int)name, header);
-		jobq_buf_putc(&post->headers, '\0');
 	}
 	post->trace = is_trace(trace) ? trace : NULL;
 	status = put_token(run, &token, err);
