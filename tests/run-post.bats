@@ -178,7 +178,7 @@ seen() {
 
 @test "run: --post follows no redirect" {
 	(umask 077 && echo s3cr3t >token)
-	to=http://user:pass@127.0.0.1:$port/$own/other?q=1
+	to="http://user:pass@127.0.0.1:$port/$own/other?q=1"
 	for status in 301 302 303 307 308; do
 		one "$url/status=$status/header=Location:$(jq -rn --arg to "$to" \
 			'$to | @uri')" --token-file token | json --arg to \
@@ -477,18 +477,20 @@ seen() {
 }
 
 @test "run: the URL of --post is filled in from the job, encoded" {
-	while read -r -d '' value; do
-		jq -nc --arg value "$value" '{input: {a: [$value]}}'
-	done < <(printf '%s\0' '$(id)' 'a/../b' 'a b' '?x=1' '#f' '%2e' 'é' \
-		'http://evil/' '@host' '\' '"' "'" $'a\r\nb' '&x=1' '{id}' '-._~' \
-		'..a' '*') >jobs
-	post "$url/{input.a.0}/e?q={input.a.0}" <jobs
-	# jq's own @uri leaves some characters as they are.
-	same "$(own=$own python3 -c 'import json, os, sys, urllib.parse
-for line in sys.stdin:
-    value = urllib.parse.quote(json.loads(line)["input"]["a"][0], safe="")
-    print("/%s/%s/e?q=%s" % (os.environ["own"], value, value))' <jobs)" \
-		"$(requests .path | jq -r .)"
+	# Their own encoder, for jq's @uri leaves some characters as they are.
+	cat >encode.py <<-'END'
+		import json, os, sys, urllib.parse
+		for line in sys.stdin:
+		    value = json.loads(line)["input"]["a"][0]
+		    value = urllib.parse.quote(value, safe="")
+		    print("/%s/%s/e?q=%s" % (os.environ["own"], value, value))
+	END
+	jq -c '{input: {a: [.]}}' >lines <<-'END'
+		"$(id)" "a/../b" "a b" "?x=1" "#f" "%2e" "é" "http://evil/" "@host"
+		"\\" "\"" "'" "a\r\nb" "&x=1" "{id}" "-._~" "..a" "*"
+	END
+	post "$url/{input.a.0}/e?q={input.a.0}" <lines
+	same "$(own=$own python3 encode.py <lines)" "$(requests .path | jq -r .)"
 	post "$url/{id}/{name}/{input}?id={id}" <<-'END'
 		{"id":"x:1","name":"n/m","input":12.50}
 		{"id":"y","input":true}
