@@ -5,6 +5,7 @@
 #include "run.h"
 #include "run_parse.h"
 #include "run_program.h"
+#include "url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,13 @@ static struct jobq_run_options run = {
 	.output_limit_bytes = (uint64_t)1 << 20,
 };
 static int64_t places = 1;
-static const char *give = "input", *result = "auto";
-static const char *permanent = "64,65", *backoff = "1s..30s", *halt;
+static struct jobq_list headers;
+static struct jobq_run_words words = {
+	.give = "input",
+	.result = "auto",
+	.permanent = "64,65",
+	.backoff = "1s..30s",
+};
 
 static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &places, "N",
@@ -45,11 +51,11 @@ static const struct jobq_opt options[] = {
 	    1, 0, NULL },
 	{ "grace", 0, JOBQ_OPT_DURATION, &run.grace_ms, "DURATION",
 	    "from TERM to KILL when a job is stopped (10s)", 0, 0, NULL },
-	{ "stdin", 0, JOBQ_OPT_CHOICE, &give, "WHAT",
+	{ "stdin", 0, JOBQ_OPT_CHOICE, &words.give, "WHAT",
 	    "what a job reads: its input (the default), its whole job line, "
 	    "none",
 	    0, 0, "input job none" },
-	{ "result", 0, JOBQ_OPT_CHOICE, &result, "HOW",
+	{ "result", 0, JOBQ_OPT_CHOICE, &words.result, "HOW",
 	    "how standard output becomes the output of the job (auto)", 0, 0,
 	    "auto text json none" },
 	{ "output-limit", 0, JOBQ_OPT_SIZE, &run.output_limit_bytes, "SIZE",
@@ -57,7 +63,7 @@ static const struct jobq_opt options[] = {
 	{ "pipe-wait", 0, JOBQ_OPT_DURATION, &run.pipe_wait_ms, "DURATION",
 	    "wait so long for those who hold a finished job's output (2s)", 0,
 	    0, NULL },
-	{ "permanent", 0, JOBQ_OPT_STRING, &permanent, "CODES",
+	{ "permanent", 0, JOBQ_OPT_STRING, &words.permanent, "CODES",
 	    "exit codes that fail for good (64,65)", 0, 0, NULL },
 	{ "clean-env", 0, JOBQ_OPT_FLAG, &run.clean_env, NULL,
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
@@ -66,10 +72,10 @@ static const struct jobq_opt options[] = {
 	{ "retries", 0, JOBQ_OPT_INT, &run.retries, "N",
 	    "repeat a failed job so often, unless it is a store's (0)", 0,
 	    1000000, NULL },
-	{ "backoff", 0, JOBQ_OPT_STRING, &backoff, "FIRST..MOST",
+	{ "backoff", 0, JOBQ_OPT_STRING, &words.backoff, "FIRST..MOST",
 	    "wait so long before a job is repeated, doubling (1s..30s)", 0, 0,
 	    NULL },
-	{ "halt", 0, JOBQ_OPT_STRING, &halt, "WHEN,fail=N",
+	{ "halt", 0, JOBQ_OPT_STRING, &words.halt, "WHEN,fail=N",
 	    "when N jobs have failed start nothing more (soon), or stop what "
 	    "runs, too (now)",
 	    0, 0, NULL },
@@ -89,6 +95,19 @@ static const struct jobq_opt options[] = {
 	    "the object in the job line, such as .context.env, that has "
 	    "further variables of its process",
 	    0, 0, NULL },
+	{ "post", 0, JOBQ_OPT_STRING, &run.post.url, "URL",
+	    "POST each job to a server instead of running a command", 0, 0,
+	    NULL },
+	{ "header", 0, JOBQ_OPT_LIST, &headers, "TEXT",
+	    "a header of each request, 'Name: value'", 0, 0, NULL },
+	{ "token-file", 0, JOBQ_OPT_STRING, &run.post.token_file, "FILE",
+	    "send the token in it as Authorization: Bearer", 0, 0, NULL },
+	{ "body", 0, JOBQ_OPT_STRING, &run.post.body, "FILE.jq",
+	    "jq program that makes the body from the job (the job line)", 0, 0,
+	    NULL },
+	{ "result-map", 0, JOBQ_OPT_STRING, &run.post.result_map, "FILE.jq",
+	    "jq program that makes the result from {status, headers, body}", 0,
+	    0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &run.unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -98,6 +117,7 @@ static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
 	"[-j N] [--timeout DURATION] [options] --argv FILE",
 	"[-j N] [--timeout DURATION] [options] --dir PATTERN [-- ARG ...]",
+	"[-j N] [--timeout DURATION] [options] --post URL",
 	NULL,
 };
 
@@ -132,63 +152,45 @@ say(void *context, enum jobq_level level, const char *code, const char *id,
 	jobq_log_code(level, code, id, "%s", text);
 }
 
-/* Where a word stands in a list of choices. */
-static int
-choice(const char *word, const char *const *words)
-{
-	int at = 0;
-
-	while (strcmp(words[at], word) != 0)
-		at++;
-	return at;
-}
-
+/* Secrets do not stay where ps(1) shows them. */
 static void
-check_command(void)
+take_post(void)
 {
-	if (run.argv_file != NULL && (run.dir != NULL || command.count > 0))
-		jobq_command_misuse(&command,
-		    "--argv makes the whole command: neither --dir nor "
-		    "anything after \"--\" goes with it");
-	if (run.argv_file == NULL && run.dir == NULL && command.count == 0)
-		jobq_command_misuse(&command,
-		    "which command? It goes after \"--\", or --argv or --dir "
-		    "finds it");
-	if (command.after_dashes != command.count)
-		jobq_command_misuse(&command,
-		    "'%s' stands before the command; put \"--\" between the "
-		    "options and the command",
-		    command.operands[0]);
+	if (run.post.url != NULL && jobq_url_has_secret(run.post.url))
+		run.post.url = jobq_command_hide(run.post.url, 0);
+	for (size_t i = 0; i < headers.count; i++) {
+		size_t name = strcspn(headers.item[i], ":");
+
+		if (strncasecmp(headers.item[i], "Authorization:", name + 1) ==
+		    0)
+			headers.item[i] =
+			    jobq_command_hide(headers.item[i], name);
+	}
+	run.post.headers = headers.item;
+	run.post.header_count = headers.count;
+	if (run.post.url != NULL)
+		run.kind = JOBQ_RUN_POST;
 }
 
 static void
 take_options(void)
 {
-	static const char *const gives[] = { "input", "job", "none" };
-	static const char *const results[] = { "auto", "text", "json", "none" };
 	struct jobq_err err;
 
-	check_command();
-	if (run.output_limit_bytes < 1024 ||
-	    run.output_limit_bytes > JOBQ_RUN_OUTPUT_MAX)
+	take_post();
+	if (command.after_dashes != command.count)
 		jobq_command_misuse(&command,
-		    "--output-limit: from 1KiB to %lluKiB, so that a line "
-		    "with it fits between stages",
-		    (unsigned long long)(JOBQ_RUN_OUTPUT_MAX >> 10));
-	if (jobq_run_parse_codes(permanent, run.permanent, &err) != JOBQ_OK)
-		jobq_command_misuse(&command, "--permanent: %s", err.text);
-	if (jobq_run_parse_backoff(backoff, &run, &err) != JOBQ_OK)
-		jobq_command_misuse(&command, "--backoff: %s", err.text);
-	if (halt != NULL && jobq_run_parse_halt(halt, &run, &err) != JOBQ_OK)
-		jobq_command_misuse(&command, "--halt: %s", err.text);
+		    "'%s' stands before the command; put \"--\" between the "
+		    "options and the command",
+		    command.operands[0]);
 	run.command = command.operands;
 	run.places = (size_t)places;
 	run.max_line_bytes = jobq_command_max_line(&command, JOBQ_STAGE_MAX);
-	run.give = (enum jobq_run_stdin)choice(give, gives);
-	run.result = (enum jobq_run_result)choice(result, results);
 	run.view_fd = jobq_shows_progress() ? STDERR_FILENO : -1;
 	run.bad_line = bad_line;
 	run.say = say;
+	if (jobq_run_parse(&words, &run, &err) != JOBQ_OK)
+		jobq_command_misuse(&command, "%s", err.text);
 }
 
 /* How the one job went; without a runner, why there is none, or 0. */

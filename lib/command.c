@@ -312,17 +312,6 @@ jobq_command_export_log(void)
 	export("JOBQ_LOG_KEEP", text);
 }
 
-static bool
-has_secret(const char *url)
-{
-	struct jobq_buf shown = JOBQ_BUF_INIT;
-
-	jobq_url_redact(url, &shown);
-	bool differs = !shown.data || strcmp(shown.data, url) != 0;
-	jobq_buf_release(&shown);
-	return differs;
-}
-
 /*
  * Keeps the URL of --store, and wipes passwords from the arguments, which
  * every user of the machine can list.
@@ -337,7 +326,7 @@ take_store(struct jobq_command *command)
 		const char *url = given.stores.item[i];
 		free(kept);
 		kept = jobq_xstrdup(url);
-		if (!has_secret(url))
+		if (!jobq_url_has_secret(url))
 			continue;
 		memset((char *)(uintptr_t)url, '*', strlen(url));
 		wiped = true;
@@ -347,6 +336,19 @@ take_store(struct jobq_command *command)
 		jobq_log(JOBQ_WARNING,
 		    "a password on the command line can be read by others; "
 		    "give the URL in JOBQ_URL or in a settings file");
+}
+
+const char *
+jobq_command_hide(const char *argument, size_t from)
+{
+	const char *kept = jobq_xstrdup(argument);
+	char *wiped = (char *)(uintptr_t)argument + from;
+
+	memset(wiped, '*', strlen(wiped));
+	jobq_log(JOBQ_WARNING,
+	    "a secret on the command line can be read by others; give it in "
+	    "a file (--token-file)");
+	return kept;
 }
 
 static void

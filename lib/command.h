@@ -10,6 +10,7 @@
 #include "status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define JOBQ_VERSION "0.1.0"
@@ -68,6 +69,13 @@ enum jobq_status jobq_command_bad_line(struct jobq_command *command,
  */
 int jobq_command_end(struct jobq_command *command, enum jobq_status status,
     const struct jobq_err *err);
+
+/*
+ * Wipes an argument that holds a secret from its from-th byte on, because all
+ * users of the machine can list it, and says so. Returns it as it was; the
+ * copy is never freed.
+ */
+const char *jobq_command_hide(const char *argument, size_t from);
 
 /* Misuse found by the command itself: message, hint at --help, exit 2. */
 _Noreturn void jobq_command_misuse(const struct jobq_command *command,

@@ -234,7 +234,7 @@ begin(struct jobq_task *task)
 		timeout_ms = run->options.timeout_ms;
 	if (timeout_ms > 0)
 		jobq_timer_set(run->loop, &task->timeout,
-		    task->begun_ns / 1000000 + timeout_ms);
+		    (task->begun_ns + 999999) / 1000000 + timeout_ms);
 }
 
 /* --- stopping a task ----------------------------------------------------- */

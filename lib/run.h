@@ -39,7 +39,8 @@ enum jobq_run_kind {
 
 struct jobq_run_post {
 	const char *url;
-	char *const *headers;	/* NULL-terminated "Name: value", or NULL */
+	const char *const *headers; /* "Name: value" */
+	size_t header_count;
 	const char *token_file; /* or NULL */
 	const char *body; /* file of a jq program, or NULL: the job line */
 	const char *result_map; /* the same for an answer; NULL: its body */

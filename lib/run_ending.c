@@ -85,7 +85,10 @@ find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
 		jobq_fail(&verdict->error, JOBQ_OK, "exit status %d", code);
 		add_last_line(task, &verdict->error);
 	} else if (result_status != JOBQ_OK) {
-		fail(verdict, "exit", false);
+		fail(verdict,
+		    task->outcome.reason != NULL ? task->outcome.reason
+						 : "exit",
+		    false);
 		verdict->error = *result_err;
 	} else {
 		verdict->kind = JOBQ_EVENT_COMPLETED;

@@ -144,4 +144,7 @@ void jobq_leases_hear(struct jobq_run *run, const struct jobq_event *event);
 /* run_exec.c: processes. JOBQ_CONFIG: the command cannot be run. */
 enum jobq_status jobq_exec_open(struct jobq_run *run, struct jobq_err *err);
 
+/* run_post.c: requests; needs the loop. JOBQ_CONFIG: bad options. */
+enum jobq_status jobq_post_open(struct jobq_run *run, struct jobq_err *err);
+
 #endif

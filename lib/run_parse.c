@@ -16,8 +16,8 @@ no_codes(const char *text, struct jobq_err *err)
 	    text);
 }
 
-enum jobq_status
-jobq_run_parse_codes(const char *text, bool codes[256], struct jobq_err *err)
+static enum jobq_status
+parse_codes(const char *text, bool codes[256], struct jobq_err *err)
 {
 	const char *at = text;
 
@@ -39,8 +39,8 @@ jobq_run_parse_codes(const char *text, bool codes[256], struct jobq_err *err)
 	return JOBQ_OK;
 }
 
-enum jobq_status
-jobq_run_parse_backoff(
+static enum jobq_status
+parse_backoff(
     const char *text, struct jobq_run_options *options, struct jobq_err *err)
 {
 	const char *dots = strstr(text, "..");
@@ -61,8 +61,8 @@ jobq_run_parse_backoff(
 	return status;
 }
 
-enum jobq_status
-jobq_run_parse_halt(
+static enum jobq_status
+parse_halt(
     const char *text, struct jobq_run_options *options, struct jobq_err *err)
 {
 	static const char now[] = "now,fail=", soon[] = "soon,fail=";
@@ -77,4 +77,97 @@ jobq_run_parse_halt(
 		    text);
 	options->halt_failed = (uint64_t)failed;
 	return JOBQ_OK;
+}
+
+/* Where a word stands in a list of choices; the option table has let only
+ * those in. */
+static int
+choice(const char *word, const char *const *list)
+{
+	int at = 0;
+
+	while (strcmp(list[at], word) != 0)
+		at++;
+	return at;
+}
+
+static enum jobq_status
+check_post(const struct jobq_run_options *options, struct jobq_err *err)
+{
+	const struct jobq_run_post *post = &options->post;
+
+	if (post->url == NULL &&
+	    (post->header_count > 0 || post->token_file != NULL ||
+		post->body != NULL || post->result_map != NULL))
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--header, --token-file, --body and --result-map go with "
+		    "--post");
+	if (post->url != NULL &&
+	    (options->command[0] != NULL || options->argv_file != NULL ||
+		options->dir != NULL))
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--post: either a command or a server does the work");
+	return JOBQ_OK;
+}
+
+/* Whether one thing, and only one, is to do the work. */
+static enum jobq_status
+check_work(const struct jobq_run_options *options, struct jobq_err *err)
+{
+	bool any = options->command[0] != NULL;
+
+	if (options->argv_file != NULL && (options->dir != NULL || any))
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--argv makes the whole command: neither --dir nor "
+		    "anything after \"--\" goes with it");
+	if (options->argv_file == NULL && options->dir == NULL && !any &&
+	    options->post.url == NULL)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "which command? It goes after \"--\", or --argv or --dir "
+		    "finds it, or --post does without");
+	return JOBQ_OK;
+}
+
+static enum jobq_status
+check(const struct jobq_run_options *options, struct jobq_err *err)
+{
+	enum jobq_status status = check_post(options, err);
+
+	if (status == JOBQ_OK)
+		status = check_work(options, err);
+	if (status == JOBQ_OK &&
+	    (options->output_limit_bytes < 1024 ||
+		options->output_limit_bytes > JOBQ_RUN_OUTPUT_MAX))
+		status = jobq_fail(err, JOBQ_INVALID,
+		    "--output-limit: from 1KiB to %lluKiB, so that a line "
+		    "with it fits between stages",
+		    (unsigned long long)(JOBQ_RUN_OUTPUT_MAX >> 10));
+	return status;
+}
+
+enum jobq_status
+jobq_run_parse(const struct jobq_run_words *words,
+    struct jobq_run_options *options, struct jobq_err *err)
+{
+	static const char *const gives[] = { "input", "job", "none" };
+	static const char *const results[] = { "auto", "text", "json", "none" };
+	const char *name = "--permanent";
+
+	enum jobq_status status;
+
+	options->give = (enum jobq_run_stdin)choice(words->give, gives);
+	options->result = (enum jobq_run_result)choice(words->result, results);
+	status = parse_codes(words->permanent, options->permanent, err);
+	if (status == JOBQ_OK) {
+		name = "--backoff";
+		status = parse_backoff(words->backoff, options, err);
+	}
+	if (status == JOBQ_OK && words->halt != NULL) {
+		name = "--halt";
+		status = parse_halt(words->halt, options, err);
+	}
+	if (status == JOBQ_OK)
+		return check(options, err);
+	jobq_err_prefix(err, "%s", name);
+	return status;
 }

@@ -1,22 +1,25 @@
 /*
- * Values of jobq-run's options that have a form of their own. All return
- * JOBQ_INVALID with what is wrong.
+ * The options of jobq-run as they are written: values that have a form of
+ * their own, and what goes with what.
  */
 #ifndef JOBQ_RUN_PARSE_H
 #define JOBQ_RUN_PARSE_H
 
 #include "run.h"
 
-/* Exit codes from 1 to 255 divided by commas; an empty list is allowed. */
-enum jobq_status jobq_run_parse_codes(
-    const char *text, bool codes[256], struct jobq_err *err);
+struct jobq_run_words {
+	const char *give;      /* input, job, none */
+	const char *result;    /* auto, text, json, none */
+	const char *permanent; /* exit codes from 1 to 255 divided by commas */
+	const char *backoff;   /* "1s..30s", or one duration for both */
+	const char *halt;      /* "soon,fail=N", "now,fail=N", or NULL */
+};
 
-/* "1s..30s": the first and the longest wait; one duration is both. */
-enum jobq_status jobq_run_parse_backoff(
-    const char *text, struct jobq_run_options *options, struct jobq_err *err);
-
-/* "soon,fail=N" or "now,fail=N". */
-enum jobq_status jobq_run_parse_halt(
-    const char *text, struct jobq_run_options *options, struct jobq_err *err);
+/*
+ * Reads the words into the options, and checks the options as a whole.
+ * JOBQ_INVALID names the option that is wrong.
+ */
+enum jobq_status jobq_run_parse(const struct jobq_run_words *words,
+    struct jobq_run_options *options, struct jobq_err *err);
 
 #endif

@@ -31,7 +31,7 @@ struct jobq_outcome {
 	/* Of a handler that answers instead of exiting; all else is 0 then. */
 	bool answered;
 	bool failed, retry;
-	const char *reason; /* failed: of the ending; a literal */
+	const char *reason; /* of an ending as failed; a literal, or NULL */
 	struct jobq_err error;
 };
 
@@ -76,7 +76,7 @@ struct jobq_task {
 	int64_t begun_ns, ended_ns;
 
 	struct jobq_task_process process;
-	void *work; /* of another handler, which frees it in its finish */
+	void *work; /* of another handler, which frees it in its close */
 	struct jobq_outcome outcome;
 	bool pipe_held, asked;
 	bool err_next; /* whose turn it is in output events */

@@ -95,6 +95,7 @@ stop_signal(struct jobq_run *run)
 static void
 say_status(struct jobq_run *run)
 {
+	bool post = run->options.kind == JOBQ_RUN_POST;
 	const char *waits = "jobs";
 
 	if (jobq_out_pending(run) > 0)
@@ -102,7 +103,7 @@ say_status(struct jobq_run *run)
 	else if (run->hold.at_ms != 0)
 		waits = "a while, because jobs could not be started";
 	else if (running(run) > 0)
-		waits = "commands";
+		waits = post ? "answers" : "commands";
 	jobq_run_say(run, JOBQ_WARNING, NULL, NULL,
 	    "waits for %s: %zu running, %zu waiting, %zu places free, "
 	    "%zu bytes unsent, %llu done, %llu of them failed%s%s",
@@ -185,7 +186,7 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
     struct jobq_err *err)
 {
 	struct jobq_run *run = jobq_xcalloc(1, sizeof(*run));
-	enum jobq_status status;
+	enum jobq_status status = JOBQ_OK;
 
 	*out = NULL;
 	run->options = *options;
@@ -195,14 +196,18 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	signal(SIGPIPE, SIG_IGN);
 	/* It takes descriptors out of use before others are opened. */
 	run->one_code = 125;
-	status = jobq_exec_open(run, err);
+	if (options->kind == JOBQ_RUN_COMMAND)
+		status = jobq_exec_open(run, err);
 	if (status == JOBQ_OK)
 		status = open_files(run, err);
+	if (status == JOBQ_OK)
+		run->loop = jobq_loop_new();
+	if (status == JOBQ_OK && options->kind == JOBQ_RUN_POST)
+		status = jobq_post_open(run, err);
 	if (status != JOBQ_OK) {
 		jobq_run_close(run);
 		return status;
 	}
-	run->loop = jobq_loop_new();
 	open_signals(run);
 	open_places(run);
 	jobq_leases_open(run);

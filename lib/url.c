@@ -357,3 +357,15 @@ jobq_url_redact(const char *text, struct jobq_buf *out)
 		divider = *at++;
 	}
 }
+
+bool
+jobq_url_has_secret(const char *text)
+{
+	struct jobq_buf shown = JOBQ_BUF_INIT;
+	bool differs;
+
+	jobq_url_redact(text, &shown);
+	differs = shown.data == NULL || strcmp(shown.data, text) != 0;
+	jobq_buf_release(&shown);
+	return differs;
+}

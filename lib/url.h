@@ -41,6 +41,9 @@ const char *jobq_url_left(const struct jobq_url *url);
 enum jobq_status jobq_url_path(
     const struct jobq_url *url, struct jobq_buf *out, struct jobq_err *err);
 
+/* Whether the URL has a secret that jobq_url_redact() does not show. */
+bool jobq_url_has_secret(const char *text);
+
 /*
  * Adds the URL with *** in place of the password of user:password@ and of
  * parameters named like secrets (password, token, secret, key), also when

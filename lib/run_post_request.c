@@ -1,0 +1,422 @@
+/*
+ * A job as a POST request.
+ *
+ * What is filled into the URL can only become a part of its path or query:
+ * placeholders stand behind the first '/' after the host, values are encoded
+ * but for the unreserved characters, and a part of the path that has a
+ * placeholder in it is refused when it comes out empty or as "." or "..",
+ * which would be another path.
+ */
+#include "run_post.h"
+
+#include "file.h"
+
+#include <sys/stat.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banned.h"
+
+#define TOKEN_MAX ((size_t)16 << 10)
+
+/* --- the URL ------------------------------------------------------------- */
+
+/* The name between the braces that begin at text; false when it is unknown. */
+static bool
+placeholder(const char *text, struct jobq_span *name)
+{
+	const char *end = strchr(text, '}');
+
+	if (end == NULL)
+		return false;
+	*name = (struct jobq_span){ text + 1, (size_t)(end - text) - 1 };
+	return jobq_span_is(*name, "id") || jobq_span_is(*name, "name") ||
+	       jobq_span_is(*name, "input") ||
+	       (name->len > 6 && memcmp(name->at, "input.", 6) == 0 &&
+		   memchr(name->at, '{', name->len) == NULL);
+}
+
+static enum jobq_status
+check_url(const char *url, struct jobq_err *err)
+{
+	enum jobq_status status = jobq_http_check_url(url, err);
+	const char *host = strstr(url, "://");
+	const char *path, *at = url;
+
+	if (status != JOBQ_OK)
+		return status;
+	path = host != NULL ? strchr(host + 3, '/') : NULL;
+	while ((at = strchr(at, '{')) != NULL) {
+		struct jobq_span name;
+
+		if (path == NULL || at < path)
+			return jobq_fail(err, JOBQ_CONFIG,
+			    "placeholders may stand in the path and the "
+			    "query, never in the scheme, host or port");
+		if (!placeholder(at, &name))
+			return jobq_fail(err, JOBQ_CONFIG,
+			    "'%.40s' is none of {id}, {name}, {input} and "
+			    "{input.path}; a brace itself is %%7B",
+			    at);
+		at = name.at + name.len;
+	}
+	return JOBQ_OK;
+}
+
+/* Adds what may stand in any part of a URL as it is, all else as %XX. */
+static void
+put_encoded(struct jobq_buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x80 && (isalnum(c) || strchr("-._~", c) != NULL))
+			jobq_buf_putc(out, (char)c);
+		else
+			jobq_buf_printf(out, "%%%02X", c);
+	}
+}
+
+/* Adds the value of a placeholder. */
+static enum jobq_status
+put_value(const struct jobq_task *task, struct jobq_span name,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	const struct jobq_job *job = &task->job;
+	struct jobq_buf text = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+	struct jobq_span value;
+
+	if (jobq_span_is(name, "id"))
+		jobq_buf_puts(&text, task->id);
+	else if (jobq_span_is(name, "name"))
+		jobq_buf_puts(&text, job->name != NULL ? job->name : "default");
+	else if (!jobq_json_path(&job->members, name.at, name.len, &value))
+		status = jobq_fail(err, JOBQ_INVALID,
+		    "missing_member: the job has no %.*s, which the URL needs",
+		    (int)name.len, name.at);
+	else if (value.at[0] == '{' || value.at[0] == '[')
+		status = jobq_fail(err, JOBQ_INVALID,
+		    "bad_argument: {%.*s} is an object or an array, which "
+		    "cannot stand in a URL",
+		    (int)name.len, name.at);
+	else if (value.at[0] != '"')
+		jobq_buf_add(&text, value.at, value.len);
+	else
+		status = jobq_json_string(value, &text, err);
+	put_encoded(out, text.data, text.len);
+	jobq_buf_release(&text);
+	return status;
+}
+
+static enum jobq_status
+check_part(const struct jobq_buf *url, size_t from, struct jobq_err *err)
+{
+	const char *part = url->len > from ? url->data + from : "";
+
+	if (strcmp(part, "") != 0 && strcmp(part, ".") != 0 &&
+	    strcmp(part, "..") != 0)
+		return JOBQ_OK;
+	return jobq_fail(err, JOBQ_INVALID,
+	    "bad_argument: a part of the URL's path would be '%s', which is "
+	    "another path",
+	    part);
+}
+
+static enum jobq_status
+fill_url(
+    const struct jobq_task *task, struct jobq_buf *out, struct jobq_err *err)
+{
+	const char *at = task->run->options.post.url;
+	enum jobq_status status = JOBQ_OK;
+	bool filled = false;
+	bool path = true;
+	size_t part = 0;
+
+	jobq_buf_clear(out);
+	for (; status == JOBQ_OK; at++) {
+		struct jobq_span name;
+
+		if (*at == '{' && placeholder(at, &name)) {
+			status = put_value(task, name, out, err);
+			filled = true;
+			at = name.at + name.len;
+			continue;
+		}
+		if (strchr("/?#", *at) != NULL) { /* its NUL, too */
+			if (path && filled)
+				status = check_part(out, part, err);
+			path = path && *at == '/';
+			filled = false;
+			part = out->len + 1;
+		}
+		if (*at == '\0')
+			break;
+		jobq_buf_putc(out, *at);
+	}
+	return status;
+}
+
+enum jobq_status
+jobq_post_make(
+    struct jobq_task *task, struct jobq_post_work *work, struct jobq_err *err)
+{
+	struct jobq_post *post = task->run->own;
+	enum jobq_status status = fill_url(task, &work->url, err);
+
+	if (status != JOBQ_OK || post->body == NULL)
+		return status;
+	status = jobq_jq_run(
+	    post->body, task->line.data, task->line.len, &work->body, err);
+	if (status == JOBQ_EMPTY)
+		jobq_fail(err, JOBQ_INVALID, "it gives no value");
+	if (status != JOBQ_OK)
+		jobq_err_prefix(err, "bad_body: the program of --body");
+	return status == JOBQ_OK ? JOBQ_OK : JOBQ_INVALID;
+}
+
+/* --- headers ------------------------------------------------------------- */
+
+static bool
+is_header(const char *header, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncasecmp(header, name, len) == 0 && header[len] == ':';
+}
+
+/* Whether --header gives one of this name. */
+static bool
+is_given(const struct jobq_run *run, const char *name)
+{
+	const struct jobq_run_post *post = &run->options.post;
+
+	for (size_t i = 0; i < post->header_count; i++)
+		if (is_header(post->headers[i], name))
+			return true;
+	return false;
+}
+
+static enum jobq_status
+check_header(
+    const struct jobq_run *run, const char *header, struct jobq_err *err)
+{
+	size_t name = strcspn(header, ":");
+
+	if (name == 0 || header[name] != ':')
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "--header: '%.80s' is not of the form 'Name: value'",
+		    header);
+	for (size_t i = 0; i < name; i++) {
+		unsigned char c = (unsigned char)header[i];
+
+		if (c >= 0x80 ||
+		    (!isalnum(c) && strchr("!#$%&'*+-.^_`|~", c) == NULL))
+			return jobq_fail(err, JOBQ_CONFIG,
+			    "--header: '%.*s' is no name of a header",
+			    (int)(name < 80 ? name : 80), header);
+	}
+	for (const char *at = header + name; *at != '\0'; at++)
+		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+			return jobq_fail(err, JOBQ_CONFIG,
+			    "--header: the value of '%.*s' has a control "
+			    "character, such as a line break, in it",
+			    (int)(name < 80 ? name : 80), header);
+	if (is_header(header, "Content-Length") ||
+	    is_header(header, "Transfer-Encoding"))
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "--header: '%.*s' follows from the body and cannot be "
+		    "given",
+		    (int)name, header);
+	if (run->options.post.token_file != NULL &&
+	    is_header(header, "Authorization"))
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "--header Authorization and --token-file say the same; "
+		    "give one of them");
+	return JOBQ_OK;
+}
+
+/* Takes one of --header into those of all requests. */
+static enum jobq_status
+take_header(struct jobq_run *run, const char *header, struct jobq_err *err)
+{
+	struct jobq_post *post = run->own;
+	enum jobq_status status = check_header(run, header, err);
+	const char *value = strchr(header, ':');
+	size_t len;
+
+	if (status != JOBQ_OK)
+		return status;
+	jobq_buf_add(&post->headers, header, (size_t)(value - header));
+	value++;
+	value += strspn(value, " \t");
+	len = strlen(value);
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	jobq_buf_puts(&post->headers, len > 0 ? ": " : ";");
+	jobq_buf_add(&post->headers, value, len);
+	jobq_buf_putc(&post->headers, '\0');
+	return JOBQ_OK;
+}
+
+/* Begins one of our own, unless --header has it. */
+static bool
+begin_header(const struct jobq_run *run, struct jobq_buf *out, const char *name)
+{
+	if (is_given(run, name))
+		return false;
+	jobq_buf_puts(out, name);
+	jobq_buf_puts(out, ": ");
+	return true;
+}
+
+static void
+put_header(const struct jobq_run *run, struct jobq_buf *out, const char *name,
+    const char *value)
+{
+	if (!begin_header(run, out, name))
+		return;
+	jobq_buf_puts(out, value);
+	jobq_buf_putc(out, '\0');
+}
+
+/* The same of a value that may hold anything. */
+static void
+put_header_encoded(const struct jobq_run *run, struct jobq_buf *out,
+    const char *name, const char *value)
+{
+	if (!begin_header(run, out, name))
+		return;
+	for (; *value != '\0'; value++) {
+		if (*value > ' ' && *value < 0x7f && *value != '%')
+			jobq_buf_putc(out, *value);
+		else
+			jobq_buf_printf(out, "%%%02X", (unsigned char)*value);
+	}
+	jobq_buf_putc(out, '\0');
+}
+
+static void
+put_header_int(const struct jobq_run *run, struct jobq_buf *out,
+    const char *name, int64_t value)
+{
+	if (!begin_header(run, out, name))
+		return;
+	jobq_buf_int(out, value);
+	jobq_buf_putc(out, '\0');
+}
+
+/* A W3C trace context is made of these; what is not could be anything. */
+static bool
+is_trace(const char *text)
+{
+	return text != NULL && text[0] != '\0' && strlen(text) <= 128 &&
+	       text[strspn(text, "0123456789abcdefABCDEF-")] == '\0';
+}
+
+/* --- the token ----------------------------------------------------------- */
+
+/* Adds the header with the token, which is read anew for each request. */
+static enum jobq_status
+put_token(
+    const struct jobq_run *run, struct jobq_buf *out, struct jobq_err *err)
+{
+	const char *path = run->options.post.token_file;
+	struct jobq_buf token = JOBQ_BUF_INIT;
+	enum jobq_status status;
+	struct stat info;
+
+	if (path == NULL)
+		return JOBQ_OK;
+	if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "others may use the token file '%s' (its mode is %04o); "
+		    "make it yours alone: chmod 600 '%s'",
+		    path, info.st_mode & 07777U, path);
+	status = jobq_file_read(path, TOKEN_MAX, &token, err);
+	if (status == JOBQ_EMPTY)
+		status = jobq_fail(
+		    err, JOBQ_CONFIG, "there is no token file '%s'", path);
+	while (
+	    token.len > 0 && isspace((unsigned char)token.data[token.len - 1]))
+		token.data[--token.len] = '\0';
+	if (status == JOBQ_OK && token.len == 0)
+		status = jobq_fail(
+		    err, JOBQ_CONFIG, "the token file '%s' is empty", path);
+	for (size_t i = 0; i < token.len && status == JOBQ_OK; i++)
+		if (token.data[i] <= ' ' || token.data[i] >= 0x7f)
+			status = jobq_fail(err, JOBQ_CONFIG,
+			    "the token file '%s' has more in it than one word "
+			    "of printable ASCII",
+			    path);
+	if (status == JOBQ_OK) {
+		jobq_buf_puts(out, "Authorization: Bearer ");
+		jobq_buf_add(out, token.data, token.len + 1);
+	}
+	if (token.data != NULL)
+		explicit_bzero(token.data, token.cap);
+	jobq_buf_release(&token);
+	return status;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+enum jobq_status
+jobq_post_check(struct jobq_run *run, struct jobq_err *err)
+{
+	const struct jobq_run_post *options = &run->options.post;
+	struct jobq_post *post = run->own;
+	enum jobq_status status = check_url(options->url, err);
+	struct jobq_buf token = JOBQ_BUF_INIT;
+	const char *trace = getenv("TRACEPARENT");
+
+	if (status != JOBQ_OK) {
+		jobq_err_prefix(err, "--post");
+		return status;
+	}
+	put_header(run, &post->headers, "User-Agent", "jobq");
+	put_header(run, &post->headers, "Content-Type", "application/json");
+	for (size_t i = 0; i < options->header_count; i++) {
+		status = take_header(run, options->headers[i], err);
+		if (status != JOBQ_OK)
+			return status;
+	}
+	post->trace = is_trace(trace) ? trace : NULL;
+	status = put_token(run, &token, err);
+	jobq_buf_release(&token);
+	return status;
+}
+
+enum jobq_status
+jobq_post_make_headers(
+    struct jobq_task *task, struct jobq_post_work *work, struct jobq_err *err)
+{
+	struct jobq_run *run = task->run;
+	struct jobq_post *post = run->own;
+	const struct jobq_job *job = &task->job;
+	struct jobq_buf *out = &work->headers;
+
+	jobq_buf_clear(out);
+	jobq_buf_add(out, post->headers.data, post->headers.len);
+	put_header(run, out, "Jobq-Id", task->id);
+	put_header_encoded(
+	    run, out, "Jobq-Name", job->name != NULL ? job->name : "default");
+	put_header_encoded(run, out, "Jobq-Queue",
+	    job->queue != NULL ? job->queue : "default");
+	put_header_int(run, out, "Jobq-Attempt",
+	    job->attempt != JOBQ_ABSENT ? job->attempt : 1);
+	if (job->has_lease)
+		put_header_int(run, out, "Jobq-Epoch", job->epoch);
+	if (begin_header(run, out, "Idempotency-Key")) {
+		jobq_buf_puts(out, task->id);
+		if (job->has_lease)
+			jobq_buf_printf(out, ":%lld", (long long)job->epoch);
+		jobq_buf_putc(out, '\0');
+	}
+	if (is_trace(job->trace))
+		put_header(run, out, "traceparent", job->trace);
+	else if (post->trace != NULL)
+		put_header(run, out, "traceparent", post->trace);
+	return put_token(run, out, err);
+}
