@@ -107,6 +107,10 @@ check_post(const struct jobq_run_options *options, struct jobq_err *err)
 		options->dir != NULL))
 		return jobq_fail(err, JOBQ_INVALID,
 		    "--post: either a command or a server does the work");
+	if (post->url != NULL && options->output_dir != NULL)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--output-dir is for what processes write: not with "
+		    "--post");
 	return JOBQ_OK;
 }
 
