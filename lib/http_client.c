@@ -5,7 +5,9 @@
  * transfers are over. Names are resolved by a thread of libcurl's own.
  *
  * An exchange is an easy handle with what belongs to it. They are kept for
- * the next request: options that are the same for all are set once.
+ * the next request and reset before it: else a handle would count the kept
+ * connections that it found closed over all its requests, and the sixth
+ * would fail.
  */
 #include "http_client.h"
 
@@ -29,6 +31,7 @@ static struct {
 	CURL *(*easy_init)(void);
 	CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
 	CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+	void (*easy_reset)(CURL *);
 	void (*easy_cleanup)(CURL *);
 	CURLM *(*multi_init)(void);
 	CURLMcode (*multi_setopt)(CURLM *, CURLMoption, ...);
@@ -53,6 +56,7 @@ static const struct jobq_symbol symbols[] = {
 	{ "curl_easy_init", &curl.easy_init },
 	{ "curl_easy_setopt", &curl.easy_setopt },
 	{ "curl_easy_getinfo", &curl.easy_getinfo },
+	{ "curl_easy_reset", &curl.easy_reset },
 	{ "curl_easy_cleanup", &curl.easy_cleanup },
 	{ "curl_multi_init", &curl.multi_init },
 	{ "curl_multi_setopt", &curl.multi_setopt },
@@ -369,7 +373,7 @@ header_came(char *line, size_t size, size_t count, void *context)
 	return len;
 }
 
-/* What is the same for all requests. */
+/* Sets what is the same for all requests. */
 static enum jobq_status
 set_up(struct jobq_http_exchange *exchange, struct jobq_err *err)
 {
@@ -409,31 +413,22 @@ set_up(struct jobq_http_exchange *exchange, struct jobq_err *err)
 	return JOBQ_OK;
 }
 
-static enum jobq_status
-take_exchange(struct jobq_http *http, struct jobq_http_exchange **out,
-    struct jobq_err *err)
+static struct jobq_http_exchange *
+take_exchange(struct jobq_http *http)
 {
 	struct jobq_http_exchange *exchange = http->spare;
-	enum jobq_status status;
 
-	*out = exchange;
 	if (exchange != NULL) {
 		http->spare = exchange->next;
-		return JOBQ_OK;
+		curl.easy_reset(exchange->easy);
+		return exchange;
 	}
 	exchange = jobq_xcalloc(1, sizeof(*exchange));
 	exchange->http = http;
 	exchange->easy = curl.easy_init();
 	if (exchange->easy == NULL)
 		jobq_mem_exhausted("an HTTP request");
-	status = set_up(exchange, err);
-	if (status != JOBQ_OK) {
-		curl.easy_cleanup(exchange->easy);
-		free(exchange);
-		return status;
-	}
-	*out = exchange;
-	return JOBQ_OK;
+	return exchange;
 }
 
 /* Makes libcurl's list of the headers, without copies of them. */
@@ -462,12 +457,14 @@ enum jobq_status
 jobq_http_post(struct jobq_http *http, const struct jobq_http_request *request,
     struct jobq_http_exchange **out, struct jobq_err *err)
 {
-	struct jobq_http_exchange *exchange;
-	enum jobq_status status = take_exchange(http, &exchange, err);
+	struct jobq_http_exchange *exchange = take_exchange(http);
+	enum jobq_status status = set_up(exchange, err);
 	CURLMcode code;
 
-	if (status != JOBQ_OK)
+	if (status != JOBQ_OK) {
+		put_aside(exchange);
 		return status;
+	}
 	exchange->request = *request;
 	exchange->words[0] = '\0';
 	jobq_buf_clear(&exchange->answer_headers);

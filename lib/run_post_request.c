@@ -334,6 +334,11 @@ put_token(
 		    "others may use the token file '%s' (its mode is %04o); "
 		    "make it yours alone: chmod 600 '%s'",
 		    path, info.st_mode & 07777U, path);
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "the token file '%s' is no regular file, so it cannot be "
+		    "read for each job",
+		    path);
 	status = jobq_file_read(path, TOKEN_MAX, &token, err);
 	if (status == JOBQ_EMPTY)
 		status = jobq_fail(

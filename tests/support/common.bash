@@ -91,9 +91,11 @@ run_apart() {
 	stdout=$output
 }
 
-# json CODE: whether the jq program gives true for standard input.
+# json CODE: whether the jq program gives true for standard input, which must
+# not be empty: jq itself calls that true.
 json() {
-	jq -e "$@" >/dev/null
+	local out
+	out=$(jq -e "$@") && [[ -n $out ]]
 }
 
 # spawn COMMAND...: runs it in the background, its pid in $spawned_pid, to be
