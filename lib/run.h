@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOBQ_RUN_PLACES_MAX 1000
+#define JOBQ_RUN_PLACES_MAX 4000
 
 /* Limit of a job's output: an ending with it must fit between stages. */
 #define JOBQ_RUN_OUTPUT_MAX ((uint64_t)1536 << 10)

@@ -23,9 +23,9 @@
 
 #include "banned.h"
 
-/* Our ends, the pidfd, the directory, their ends, files of the output. */
-#define FDS_PER_PLACE 10
-#define FDS_MORE 64
+/* Our ends, the pidfd, the directory, files of the output. */
+#define FDS_PER_PLACE 8
+#define FDS_MORE 72 /* the ends of the child that is being started, too */
 #define READ_BYTES ((size_t)64 << 10)
 #define READS_AT_END 17 /* what a pipe can hold, and a bit */
 

@@ -33,8 +33,8 @@ struct jobq_exec {
 
 	struct jobq_processes children;
 	struct jobq_processes all;
-	int64_t all_at_ms; /* when the list was made; 0: never */
-	pid_t *inherited;  /* children from before we had any */
+	int64_t all_until_ms; /* it serves until then */
+	pid_t *inherited;     /* children from before we had any */
 	size_t inherited_count;
 	struct jobq_stray *stray;
 	size_t stray_count, stray_cap;

@@ -26,7 +26,8 @@
 
 #include "banned.h"
 
-#define FRESH_MS 20 /* a list of all processes serves for so long */
+#define FRESH_MS 20    /* a list of all processes serves for so long, */
+#define FRESH_FACTOR 4 /* and for so many times what it took to make */
 #define STRAY_MS 100
 #define STRAY_ABANDON_MS 10000
 #define STRAY_ABANDON_FORCED_MS 500
@@ -69,10 +70,14 @@ static const struct jobq_processes *
 all_processes(struct jobq_exec *exec)
 {
 	int64_t now_ms = jobq_mono_ms();
+	int64_t fresh_ms;
 
-	if (exec->all_at_ms == 0 || now_ms - exec->all_at_ms > FRESH_MS) {
+	if (now_ms >= exec->all_until_ms) {
 		jobq_processes_all(exec->spawner, &exec->all);
-		exec->all_at_ms = now_ms;
+		fresh_ms = (jobq_mono_ms() - now_ms) * FRESH_FACTOR;
+		exec->all_until_ms =
+		    jobq_mono_ms() +
+		    (fresh_ms > FRESH_MS ? fresh_ms : FRESH_MS);
 	}
 	return &exec->all;
 }
@@ -180,7 +185,6 @@ jobq_tree_ask(struct jobq_task *task)
 void
 jobq_tree_kill(struct jobq_task *task)
 {
-	task->run->exec->all_at_ms = 0;
 	signal_all(task, SIGKILL);
 }
 
@@ -236,7 +240,6 @@ end_stray(struct jobq_run *run, struct jobq_stray *stray)
 						  : STRAY_ABANDON_MS);
 		if (now_ms >= stray->abandon_at_ms)
 			return false;
-		exec->all_at_ms = 0;
 		jobq_tree_signal(all_processes(exec), stray->pid, 0, SIGKILL);
 	}
 	jobq_timer_set(run->loop, &exec->stray_timer, now_ms + STRAY_MS);

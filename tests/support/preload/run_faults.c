@@ -3,6 +3,7 @@
  *   clone=N   the first N calls of clone() fail with EAGAIN
  *   write=N   the Nth write to standard output fails with ENOSPC
  *   full      so do all of them from then on
+ *   eio       they fail with EIO instead
  *   room=MS   all of them fail until so long after the start
  *   day       the wall clock is a day ahead 200 ms after the start
  *   alarms    an alarm signal interrupts a thousand times a second
@@ -26,14 +27,13 @@
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define REAPED_MAX 4096
+#define PID_MAX (1 << 22) /* of the kernel */
 
 static int clones, writes, full_from, room_ms;
-static bool full, day, reaps;
+static bool full, eio, day, reaps;
 static struct timespec begun;
 static int log_fd = -1;
-static pid_t reaped[REAPED_MAX];
-static int reaped_count;
+static bool reaped[PID_MAX + 1]; /* and not given to another since */
 
 /* The next definition of a function of this name. */
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -77,6 +77,7 @@ begin(void)
 	full_from = number(words, "write=");
 	room_ms = number(words, "room=");
 	full = strstr(words, "full") != NULL;
+	eio = strstr(words, "eio") != NULL;
 	day = strstr(words, "day") != NULL;
 	reaps = strstr(words, "reaps") != NULL;
 	if (strstr(words, "alarms") != NULL)
@@ -96,6 +97,7 @@ clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	va_list args;
 	pid_t *pid;
+	pid_t made;
 
 	if (clones-- > 0) {
 		errno = EAGAIN;
@@ -104,7 +106,10 @@ clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 	va_start(args, arg);
 	pid = va_arg(args, pid_t *);
 	va_end(args);
-	return REAL(clone)(fn, stack, flags, arg, pid);
+	made = REAL(clone)(fn, stack, flags, arg, pid);
+	if (made > 0)
+		reaped[made] = false;
+	return made;
 }
 
 static long
@@ -124,7 +129,7 @@ write(int fd, const void *bytes, size_t len)
 	    ((room_ms > 0 && ms_since_start() < room_ms) ||
 		(full_from > 0 &&
 		    (++writes == full_from || (full && writes > full_from))))) {
-		errno = ENOSPC;
+		errno = eio ? EIO : ENOSPC;
 		return -1;
 	}
 	return REAL(write)(fd, bytes, len);
@@ -154,8 +159,8 @@ wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	pid_t got = REAL(wait4)(pid, status, options, usage);
 
-	if (reaps && got > 0 && reaped_count < REAPED_MAX) {
-		reaped[reaped_count++] = got;
+	if (reaps && got > 0) {
+		reaped[got] = true;
 		note("reap\n");
 	}
 	return got;
@@ -170,11 +175,7 @@ waitpid(pid_t pid, int *status, int options)
 EXPORT int
 kill(pid_t pid, int signal_number)
 {
-	bool late = false;
-
-	for (int i = 0; reaps && i < reaped_count; i++)
-		late = late || reaped[i] == pid || reaped[i] == -pid;
 	if (reaps)
-		note(late ? "late\n" : "signal\n");
+		note(reaped[pid < 0 ? -pid : pid] ? "late\n" : "signal\n");
 	return REAL(kill)(pid, signal_number);
 }
