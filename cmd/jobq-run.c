@@ -17,10 +17,12 @@ static int64_t timeout_ms = -1;
 static int64_t grace_ms = 10000;
 static int64_t pipe_wait_ms = 2000;
 static uint64_t output_limit = (uint64_t)1 << 20;
-static const char *give = "input";
+static const char *give; /* NULL: not given */
 static const char *result = "auto";
 static const char *permanent = "64,65";
 static bool clean_env;
+static bool coprocess;
+static int64_t depth = -1; /* not given */
 static bool unclaimed;
 
 static const struct jobq_opt options[] = {
@@ -52,11 +54,18 @@ static const struct jobq_opt options[] = {
 	    0, 0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
+	{ "coprocess", 0, JOBQ_OPT_FLAG, &coprocess, NULL,
+	    "the command lives on: it reads job lines and writes answers", 0, 0,
+	    NULL },
+	{ "depth", 0, JOBQ_OPT_INT, &depth, "N",
+	    "jobs that one coprocess has at the same time (1)", 1,
+	    JOBQ_RUN_PLACES_MAX, NULL },
 	JOBQ_OPT_END,
 };
 
 static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] -- COMMAND [ARG ...]",
+	"--coprocess [--depth N] [-j N] [options] -- COMMAND [ARG ...]",
 	NULL,
 };
 
@@ -127,6 +136,26 @@ choice(const char *word, const char *const *words)
 	return at;
 }
 
+/* A coprocess answers with more than an exit code and lines of text. */
+static void
+check_coprocess(void)
+{
+	if (!coprocess && depth != -1)
+		jobq_command_misuse(&command,
+		    "--depth is about coprocesses; use it with --coprocess, "
+		    "or -j for more jobs at the same time");
+	if (coprocess && give != NULL && strcmp(give, "job") != 0)
+		jobq_command_misuse(&command,
+		    "--stdin %s: a coprocess reads whole job lines, for it "
+		    "answers by their ids; leave --stdin out",
+		    give);
+	if (coprocess && strcmp(result, "auto") != 0)
+		jobq_command_misuse(&command,
+		    "--result %s: the result of a coprocess is the output in "
+		    "its answer; leave --result out",
+		    result);
+}
+
 static void
 take_options(struct jobq_run_options *run)
 {
@@ -141,12 +170,15 @@ take_options(struct jobq_run_options *run)
 		    "'%s' stands before the command; put \"--\" between the "
 		    "options and the command",
 		    command.operands[0]);
+	check_coprocess();
 	if (output_limit < 1024 || output_limit > JOBQ_RUN_OUTPUT_MAX)
 		jobq_command_misuse(&command,
 		    "--output-limit: from 1KiB to %lluKiB, so that a line "
 		    "with it fits between stages",
 		    (unsigned long long)(JOBQ_RUN_OUTPUT_MAX >> 10));
 	*run = (struct jobq_run_options){
+		.kind = coprocess ? JOBQ_RUN_COPROCESS : JOBQ_RUN_COMMAND,
+		.depth = depth > 0 ? (size_t)depth : 1,
 		.in_fd = STDIN_FILENO,
 		.out_fd = STDOUT_FILENO,
 		.command = command.operands,
@@ -157,7 +189,8 @@ take_options(struct jobq_run_options *run)
 		.grace_ms = grace_ms,
 		.pipe_wait_ms = pipe_wait_ms,
 		.output_limit_bytes = output_limit,
-		.give = (enum jobq_run_stdin)choice(give, gives),
+		.give = (enum jobq_run_stdin)choice(
+		    give != NULL ? give : gives[0], gives),
 		.result = (enum jobq_run_result)choice(result, results),
 		.clean_env = clean_env,
 		.unclaimed = unclaimed,

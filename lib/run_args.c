@@ -211,6 +211,18 @@ jobq_args_free(struct jobq_args *args)
 }
 
 const char *
+jobq_args_placeholder(const struct jobq_args *args, size_t *len)
+{
+	for (size_t i = 0; i < args->part_count; i++) {
+		if (args->part[i].kind == LITERAL)
+			continue;
+		*len = args->part[i].len;
+		return args->part[i].text;
+	}
+	return NULL;
+}
+
+const char *
 jobq_args_path(const struct jobq_args *args)
 {
 	return args->path.data;

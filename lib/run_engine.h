@@ -48,8 +48,8 @@ struct jobq_run {
 	struct jobq_out *out;
 	struct jobq_leases *leases;
 	const struct jobq_handler *handler;
-	struct jobq_exec *exec; /* the handler's own, of "-- command" */
-	void *own;		/* the same of others */
+	struct jobq_exec *exec; /* of handlers that start processes */
+	void *own;		/* of other handlers, and more of those */
 
 	struct jobq_task_list tasks, spare;
 	struct jobq_task *first_waiting; /* all behind it wait, too */
@@ -59,8 +59,10 @@ struct jobq_run {
 	struct jobq_tmpdir *tmpdir; /* by place */
 	uint64_t serial;
 
-	bool look; /* a process ended, or a task waits to be alone */
-	bool left; /* something of earlier tasks was there at the last look */
+	bool look;  /* a process ended, or a task waits to be alone */
+	bool ended; /* a process did, since the handler last cleared it */
+	bool over;  /* no task is there and none comes any more */
+	bool left;  /* something of earlier tasks was there at the last look */
 	bool quitting, forced;	 /* asked to end; at once */
 	bool quit_due;		 /* the tasks are to be told so */
 	enum jobq_status status; /* of the end */
@@ -83,6 +85,13 @@ void jobq_run_say(struct jobq_run *run, enum jobq_level level, const char *code,
  */
 void jobq_run_quit(
     struct jobq_run *run, enum jobq_status status, const struct jobq_err *err);
+
+/*
+ * Nothing can be started, which is not the fault of the job id: nothing is
+ * for a while, and after five times in a row the runner ends.
+ */
+void jobq_run_fault(
+    struct jobq_run *run, const char *id, const struct jobq_err *err);
 
 /* A new task from a line that was read: it waits. */
 void jobq_run_enter(struct jobq_run *run, struct jobq_task *task);
@@ -118,7 +127,12 @@ void jobq_leases_written(struct jobq_run *run, uint64_t place, int64_t mono_ms);
 /* A stop or an answered alive. */
 void jobq_leases_hear(struct jobq_run *run, const struct jobq_event *event);
 
-/* run_exec.c: processes. JOBQ_CONFIG: the command cannot be run. */
+/*
+ * The handlers: run_exec.c, run_coprocess.c. JOBQ_CONFIG: the command cannot
+ * be run.
+ */
 enum jobq_status jobq_exec_open(struct jobq_run *run, struct jobq_err *err);
+enum jobq_status jobq_coprocess_open(
+    struct jobq_run *run, struct jobq_err *err);
 
 #endif

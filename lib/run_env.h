@@ -18,7 +18,10 @@ bool jobq_env_is_own(const char *entry);
 struct jobq_env *jobq_env_new(bool clean);
 void jobq_env_free(struct jobq_env *env);
 
-/* The result belongs to env and lives until the next fill. */
+/*
+ * The result belongs to env and lives until the next fill. Without a job
+ * (NULL, as is its id) only the directory is told.
+ */
 char **jobq_env_fill(struct jobq_env *env, const struct jobq_job *job,
     const char *id, const char *tmpdir);
 
