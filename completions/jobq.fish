@@ -244,6 +244,8 @@ __jobq_option run -l pipe-wait -x -d 'wait so long for those who hold a finished
 __jobq_option run -l permanent -x -d 'exit codes that fail for good (64,65)'
 __jobq_option run -l clean-env -d 'jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and TRACEPARENT'
 __jobq_option run -l unclaimed -d 'run jobs of a store that nobody has claimed, too'
+__jobq_option run -l coprocess -d 'the command lives on: it reads job lines and writes answers'
+__jobq_option run -l depth -x -d 'jobs that one coprocess has at the same time (1)'
 __jobq_option run -l strict -d 'stop at the first bad line'
 __jobq_option run -l max-line -x -d 'a line longer than this is a bad one (1MiB; 2MiB between stages; never more)'
 __jobq_option run -s v -l verbose -d 'say more; twice: even more'

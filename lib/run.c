@@ -165,8 +165,7 @@ announce(struct jobq_task *task)
 
 /* Those that were announced together and fail together are one try. */
 void
-jobq_run_fault(
-    struct jobq_run *run, const char *id, const struct jobq_err *err)
+jobq_run_fault(struct jobq_run *run, const char *id, const struct jobq_err *err)
 {
 	struct jobq_err last;
 
