@@ -300,7 +300,7 @@ end_stopped(struct jobq_coprocess *co)
 {
 	bool any = false;
 
-	for (size_t i = co->given; i > 0; i--) {
+	for (size_t i = co->count; i > 0; i--) {
 		if (co->task[i - 1]->cause == JOBQ_CAUSE_NONE)
 			continue;
 		end_soon(co->task[i - 1]);

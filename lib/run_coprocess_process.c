@@ -367,9 +367,11 @@ kill_again(struct jobq_coprocess *co, int64_t now_ms)
 {
 	struct jobq_run *run = co->run;
 
-	if (co->abandon_at_ms == 0)
-		co->abandon_at_ms =
-		    now_ms + (run->forced ? ABANDON_FORCED_MS : ABANDON_MS);
+	int64_t most_ms = run->forced ? ABANDON_FORCED_MS : ABANDON_MS;
+
+	if (co->abandon_at_ms == 0 ||
+	    (run->forced && co->abandon_at_ms > now_ms + most_ms))
+		co->abandon_at_ms = now_ms + most_ms;
 	if (now_ms >= co->abandon_at_ms) {
 		jobq_run_say(run, JOBQ_ERROR, NULL, NULL,
 		    "what coprocess %d has started survives KILL and is "

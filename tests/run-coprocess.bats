@@ -454,6 +454,8 @@ of() {
 	go -j 2 --grace 0.2
 	same "1=failed 2=completed 3=completed" "$(ends)"
 	same "completed=2 failed=1 started=3" "$(kinds)"
+	# The job that was stopped is not given to another process first.
+	same 2 "$(wc -l <reads_not)"
 	no_naps
 }
 
