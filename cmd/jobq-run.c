@@ -29,7 +29,6 @@ static struct jobq_run_options run = {
 static int64_t places = 1;
 static struct jobq_list headers;
 static struct jobq_run_words words = {
-	.give = "input",
 	.result = "auto",
 	.permanent = "64,65",
 	.backoff = "1s..30s",
@@ -110,6 +109,12 @@ static const struct jobq_opt options[] = {
 	    0, NULL },
 	{ "unclaimed", 0, JOBQ_OPT_FLAG, &run.unclaimed, NULL,
 	    "run jobs of a store that nobody has claimed, too", 0, 0, NULL },
+	{ "coprocess", 0, JOBQ_OPT_FLAG, &words.coprocess, NULL,
+	    "the command lives on: it reads job lines and writes answers", 0, 0,
+	    NULL },
+	{ "depth", 0, JOBQ_OPT_INT, &words.depth, "N",
+	    "jobs that one coprocess has at the same time (1)", 1,
+	    JOBQ_RUN_PLACES_MAX, NULL },
 	JOBQ_OPT_END,
 };
 
@@ -118,6 +123,7 @@ static const char *const synopsis[] = {
 	"[-j N] [--timeout DURATION] [options] --argv FILE",
 	"[-j N] [--timeout DURATION] [options] --dir PATTERN [-- ARG ...]",
 	"[-j N] [--timeout DURATION] [options] --post URL",
+	"--coprocess [--depth N] [-j N] [options] -- COMMAND [ARG ...]",
 	NULL,
 };
 

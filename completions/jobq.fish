@@ -259,6 +259,8 @@ __jobq_option run -l token-file -rF -d 'send the token in it as Authorization: B
 __jobq_option run -l body -x -d 'jq program that makes the body from the job (the job line)'
 __jobq_option run -l result-map -x -d 'jq program that makes the result from {status, headers, body}'
 __jobq_option run -l unclaimed -d 'run jobs of a store that nobody has claimed, too'
+__jobq_option run -l coprocess -d 'the command lives on: it reads job lines and writes answers'
+__jobq_option run -l depth -x -d 'jobs that one coprocess has at the same time (1)'
 __jobq_option run -l strict -d 'stop at the first bad line'
 __jobq_option run -l max-line -x -d 'a line longer than this is a bad one (1MiB; 2MiB between stages; never more)'
 __jobq_option run -s v -l verbose -d 'say more; twice: even more'

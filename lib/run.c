@@ -177,25 +177,18 @@ announce(struct jobq_task *task)
 	jobq_out_flush(run); /* posts JOBQ_WRITTEN when all is out */
 }
 
-/*
- * The worker cannot start anything: it waits, and after a while gives up.
- * Those that were announced together and fail together are one try.
- */
-static void
-fault(struct jobq_task *task, const struct jobq_err *err)
+/* Those that were announced together and fail together are one try. */
+void
+jobq_run_fault(struct jobq_run *run, const char *id, const struct jobq_err *err)
 {
-	struct jobq_run *run = task->run;
 	struct jobq_err last;
 
-	if (run->hold.at_ms != 0) {
-		settle_released(task, "worker-fault");
+	if (run->hold.at_ms != 0)
 		return;
-	}
 	run->faults++;
 	if (run->faults == 1)
-		jobq_run_say(run, JOBQ_ERROR, "worker_fault", task->id,
+		jobq_run_say(run, JOBQ_ERROR, "worker_fault", id,
 		    "%s; the job is released", err->text);
-	settle_released(task, "worker-fault");
 	jobq_timer_set(run->loop, &run->hold,
 	    jobq_mono_ms() + jobq_backoff_fail(&run->backoff));
 	if (run->faults < FAULTS_MAX || run->quitting)
@@ -220,7 +213,8 @@ begin(struct jobq_task *task)
 		return;
 	}
 	if (status != JOBQ_OK) {
-		fault(task, &err);
+		jobq_run_fault(run, task->id, &err);
+		settle_released(task, "worker-fault");
 		return;
 	}
 	run->faults = 0;

@@ -158,6 +158,18 @@ jobq_args_free(struct jobq_args *args)
 	free(args);
 }
 
+const char *
+jobq_args_placeholder(const struct jobq_args *args, size_t *len)
+{
+	for (size_t i = 0; i < args->part_count; i++) {
+		if (args->part[i].kind == LITERAL)
+			continue;
+		*len = args->part[i].len;
+		return args->part[i].text;
+	}
+	return NULL;
+}
+
 /* Adds a value as an argument shows it: strings decoded, all else as is. */
 static enum jobq_status
 add_value(struct jobq_buf *text, struct jobq_span value,

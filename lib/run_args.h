@@ -20,6 +20,9 @@ enum jobq_status jobq_args_new(
     struct jobq_args **args, char *const *command, struct jobq_err *err);
 void jobq_args_free(struct jobq_args *args);
 
+/* The first placeholder in the command, without its braces, or NULL. */
+const char *jobq_args_placeholder(const struct jobq_args *args, size_t *len);
+
 /*
  * Fills the placeholders in; id is the job's own or the one it was given.
  * The NULL-terminated result belongs to args and lives until the next fill.

@@ -75,6 +75,13 @@ jobq_call_close(struct jobq_call *call)
 	free(call);
 }
 
+const char *
+jobq_call_placeholder(const struct jobq_call *call, size_t *len)
+{
+	return call->args == NULL ? NULL
+				  : jobq_args_placeholder(call->args, len);
+}
+
 bool
 jobq_call_differs(const struct jobq_call *call)
 {

@@ -28,6 +28,9 @@ enum jobq_status jobq_call_fill(struct jobq_call *call,
     const struct jobq_job *job, const char *id, const char **path, char ***argv,
     struct jobq_err *err);
 
+/* The first placeholder of the command, without its braces, or NULL. */
+const char *jobq_call_placeholder(const struct jobq_call *call, size_t *len);
+
 /* Whether each job has a program of its own. */
 bool jobq_call_differs(const struct jobq_call *call);
 

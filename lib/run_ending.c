@@ -23,9 +23,8 @@ exited_zero(const struct jobq_task *task)
 	       WEXITSTATUS(task->outcome.wait_status) == 0;
 }
 
-/* Adds ": " and the last line that was written on standard error, if any. */
-static void
-add_last_line(const struct jobq_task *task, struct jobq_err *err)
+void
+jobq_ending_last_line(const struct jobq_task *task, struct jobq_err *err)
 {
 	struct jobq_buf tail = JOBQ_BUF_INIT;
 	const char *start;
@@ -79,11 +78,11 @@ find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
 			jobq_fail(&verdict->error, JOBQ_OK,
 			    "killed by signal %d (%s)", number,
 			    name != NULL ? name : "real-time");
-		add_last_line(task, &verdict->error);
+		jobq_ending_last_line(task, &verdict->error);
 	} else if (code != 0) {
 		fail(verdict, "exit", !task->run->options.permanent[code]);
 		jobq_fail(&verdict->error, JOBQ_OK, "exit status %d", code);
-		add_last_line(task, &verdict->error);
+		jobq_ending_last_line(task, &verdict->error);
 	} else if (result_status != JOBQ_OK) {
 		fail(verdict,
 		    task->outcome.reason != NULL ? task->outcome.reason
@@ -120,7 +119,7 @@ find_by_notes(const struct jobq_task *task, struct jobq_verdict *verdict)
 			fail(verdict, "exit", true);
 		jobq_fail(&verdict->error, JOBQ_OK,
 		    "the job asked to be tried again later");
-		add_last_line(task, &verdict->error);
+		jobq_ending_last_line(task, &verdict->error);
 	} else {
 		return false;
 	}
@@ -145,7 +144,7 @@ time_out(const struct jobq_task *task, struct jobq_verdict *verdict)
 	jobq_fail(&verdict->error, JOBQ_OK,
 	    "still running after its timeout of %lld.%03lld s",
 	    (long long)(ms / 1000), (long long)(ms % 1000));
-	add_last_line(task, &verdict->error);
+	jobq_ending_last_line(task, &verdict->error);
 }
 
 void

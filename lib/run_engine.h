@@ -9,33 +9,10 @@
 #include "event.h"
 #include "run.h"
 #include "run_files.h"
+#include "run_handler.h"
 #include "run_say.h"
 #include "run_task.h"
 #include "run_tmpdir.h"
-
-/*
- * What does the work of tasks. It posts JOBQ_EXIT when the work of a task is
- * over, JOBQ_CLOSED when nothing more can come out of it.
- */
-struct jobq_handler {
-	/* Before the task is announced; JOBQ_INVALID: the job's own fault. */
-	enum jobq_status (*prepare)(
-	    struct jobq_task *task, struct jobq_err *err);
-	/* JOBQ_INVALID as above; all else is the worker's fault. */
-	enum jobq_status (*start)(struct jobq_task *task, struct jobq_err *err);
-	void (*ask)(struct jobq_task *task);  /* all it started, to end */
-	void (*kill)(struct jobq_task *task); /* all it started */
-	bool (*closed)(const struct jobq_task *task);
-	void (*shut)(struct jobq_task *task); /* nothing more comes out */
-	/* Stops or goes on to read what tasks write. */
-	void (*pause)(struct jobq_run *run, bool paused);
-	/* Posts JOBQ_LEFT or JOBQ_ALONE to those cleaned or swept up;
-	 * returns whether anything at all is left of earlier tasks. */
-	bool (*look)(struct jobq_run *run);
-	/* Fills in the outcome; what is still there is abandoned. */
-	void (*finish)(struct jobq_task *task);
-	void (*close)(struct jobq_run *run);
-};
 
 struct jobq_run_view;
 struct jobq_feed;
@@ -50,8 +27,8 @@ struct jobq_run {
 	struct jobq_out *out;
 	struct jobq_leases *leases;
 	const struct jobq_handler *handler;
-	struct jobq_exec *exec; /* the handler's own, of "-- command" */
-	void *own;		/* the same of others */
+	struct jobq_exec *exec; /* of handlers that start processes */
+	void *own;		/* of other handlers, and more of those */
 
 	struct jobq_task_list tasks, spare;
 	struct jobq_task_list later;	 /* tried again, but not yet */
@@ -67,8 +44,10 @@ struct jobq_run {
 	struct jobq_save *save;
 	struct jobq_resume *resume;
 
-	bool look; /* a process ended, or a task waits to be alone */
-	bool left; /* something of earlier tasks was there at the last look */
+	bool look;  /* a process ended, or a task waits to be alone */
+	bool ended; /* a process did, since the handler last cleared it */
+	bool over;  /* no task is there and none comes any more */
+	bool left;  /* something of earlier tasks was there at the last look */
 	bool quitting, forced;	 /* asked to end; at once */
 	bool quit_due;		 /* the tasks are to be told so */
 	bool halting;		 /* what has begun may go on to its end */
@@ -101,6 +80,13 @@ void jobq_run_halt(struct jobq_run *run);
 
 /* A file beside the output cannot be written: said now, and in the end. */
 void jobq_run_lose(struct jobq_run *run, const struct jobq_err *err);
+
+/*
+ * Nothing can be started, which is not the fault of the job id: nothing is
+ * for a while, and after five times in a row the runner ends.
+ */
+void jobq_run_fault(
+    struct jobq_run *run, const char *id, const struct jobq_err *err);
 
 /* A new task from a line that was read, or one that comes back: it waits. */
 void jobq_run_enter(struct jobq_run *run, struct jobq_task *task);
@@ -140,11 +126,5 @@ bool jobq_leases_lapsed(const struct jobq_task *task);
 void jobq_leases_written(struct jobq_run *run, uint64_t place, int64_t mono_ms);
 /* A stop or an answered alive. */
 void jobq_leases_hear(struct jobq_run *run, const struct jobq_event *event);
-
-/* run_exec.c: processes. JOBQ_CONFIG: the command cannot be run. */
-enum jobq_status jobq_exec_open(struct jobq_run *run, struct jobq_err *err);
-
-/* run_post.c: requests; needs the loop. JOBQ_CONFIG: bad options. */
-enum jobq_status jobq_post_open(struct jobq_run *run, struct jobq_err *err);
 
 #endif

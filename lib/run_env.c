@@ -126,15 +126,9 @@ put_int(struct jobq_env *env, const char *name, int64_t value)
 	jobq_buf_putc(&env->text, '\0');
 }
 
-char **
-jobq_env_fill(struct jobq_env *env, const struct jobq_job *job, const char *id,
-    const char *tmpdir, const struct jobq_env_from *from)
+static void
+put_job(struct jobq_env *env, const struct jobq_job *job, const char *id)
 {
-	size_t most = env->base_count + from->count + OF_JOB + 1;
-	size_t n = 0;
-
-	jobq_buf_clear(&env->text);
-	env->count = 0;
 	put(env, "JOBQ_ID", id);
 	put(env, "JOBQ_NAME", job->name != NULL ? job->name : "default");
 	put(env, "JOBQ_QUEUE", job->queue != NULL ? job->queue : "default");
@@ -142,15 +136,29 @@ jobq_env_fill(struct jobq_env *env, const struct jobq_job *job, const char *id,
 	    job->attempt != JOBQ_ABSENT ? job->attempt : 1);
 	if (job->has_lease)
 		put_int(env, "JOBQ_EPOCH", job->epoch);
+}
+
+char **
+jobq_env_fill(struct jobq_env *env, const struct jobq_job *job, const char *id,
+    const char *tmpdir, const struct jobq_env_from *from)
+{
+	size_t most = env->base_count + from->count + OF_JOB + 1;
+	bool trace = job != NULL && job->trace != NULL;
+	size_t n = 0;
+
+	jobq_buf_clear(&env->text);
+	env->count = 0;
+	if (job != NULL)
+		put_job(env, job, id);
 	put(env, "JOBQ_TMPDIR", tmpdir);
-	if (job->trace != NULL)
+	if (trace)
 		put(env, "TRACEPARENT", job->trace);
 	if (most > env->cap) {
 		env->env = jobq_xrealloc(env->env, most, sizeof(char *));
 		env->cap = most;
 	}
 	for (size_t i = 0; i < env->base_count; i++)
-		if ((i != env->trace || job->trace == NULL) &&
+		if ((i != env->trace || !trace) &&
 		    !jobq_env_from_has(from, env->base[i]))
 			env->env[n++] = env->base[i];
 	for (size_t i = 0; i < from->count; i++) {

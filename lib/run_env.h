@@ -23,7 +23,7 @@ void jobq_env_free(struct jobq_env *env);
 /*
  * The result belongs to env and lives until the next fill, and as long as
  * from, which stands above what is inherited and below what tells about the
- * job.
+ * job. Without a job (NULL, as is its id) only the directory is told.
  */
 char **jobq_env_fill(struct jobq_env *env, const struct jobq_job *job,
     const char *id, const char *tmpdir, const struct jobq_env_from *from);

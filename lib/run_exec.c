@@ -26,8 +26,6 @@
 /* Our ends, the pidfd, the directory, files of the output. */
 #define FDS_PER_PLACE 8
 #define FDS_MORE 72 /* the ends of the child that is being started, too */
-#define READ_BYTES ((size_t)64 << 10)
-#define READS_AT_END 17 /* what a pipe can hold, and a bit */
 
 static void
 close_fd(int *fd)
@@ -90,7 +88,7 @@ read_once(struct jobq_task *task, struct jobq_watch *watch, unsigned what)
 
 	if ((what & JOBQ_READ) == 0)
 		return;
-	got = read(watch->fd, buffer, READ_BYTES);
+	got = read(watch->fd, buffer, JOBQ_EXEC_READ_BYTES);
 	if (got >= 0)
 		take(task, watch, buffer, (size_t)got);
 	else if (errno != EINTR && errno != EAGAIN)
@@ -127,7 +125,7 @@ shut_pipe(struct jobq_task *task, struct jobq_watch *watch)
 {
 	int left = 0;
 
-	for (int i = 0; i < READS_AT_END && watch->fd >= 0 &&
+	for (int i = 0; i < JOBQ_EXEC_READS_AT_END && watch->fd >= 0 &&
 			ioctl(watch->fd, FIONREAD, &left) == 0 && left > 0;
 	     i++)
 		read_once(task, watch, JOBQ_READ);
@@ -310,54 +308,21 @@ prepare(struct jobq_task *task, struct jobq_err *err)
 	return status;
 }
 
-/* Whose fault it is that a program was found and not executed. */
-static enum jobq_status
-exec_failed(const struct jobq_exec *exec, int error, struct jobq_err *err)
-{
-	bool of_job = jobq_call_differs(exec->call) &&
-		      (error == ENOENT || error == EACCES || error == ENOEXEC ||
-			  error == ENOTDIR || error == ELOOP);
-	const char *hint = "";
-
-	if (error == E2BIG)
-		return jobq_fail(err, JOBQ_INVALID,
-		    "argument_too_long: the job makes the arguments of '%s' "
-		    "or its variables longer than the kernel takes (128 KiB "
-		    "each)",
-		    exec->path);
-	if (error == ENOEXEC)
-		hint = "; a script begins with a line such as #!/bin/sh";
-	else if (error == ENOENT)
-		hint = "; it is gone, or the interpreter that it names";
-	return jobq_fail(err, of_job ? JOBQ_INVALID : JOBQ_AGAIN,
-	    "%sunable to execute '%s': %s%s", of_job ? "no_program: " : "",
-	    exec->path, strerror(error), hint);
-}
-
 static enum jobq_status
 spawn(struct jobq_task *task, struct ends *ends, const char *tmpdir,
     struct jobq_err *err)
 {
 	struct jobq_exec *exec = task->run->exec;
-	struct jobq_child_spec spec = {
-		.path = exec->path,
-		.argv = exec->argv,
-		.env = jobq_env_fill(
-		    exec->env, &task->job, task->id, tmpdir, &exec->from),
-	};
-	bool in_exec;
-	int error;
+	enum jobq_status status = jobq_exec_spawn(exec, &task->process.child,
+	    jobq_env_fill(exec->env, &task->job, task->id, tmpdir, &exec->from),
+	    ends->theirs, err);
 
-	for (int i = 0; i < JOBQ_CHILD_FDS; i++)
-		spec.fd[i] = ends->theirs[i];
-	error = jobq_child_spawn(
-	    exec->spawner, &task->process.child, &spec, &in_exec);
-	if (error == 0)
-		return JOBQ_OK;
-	if (in_exec)
-		return exec_failed(exec, error, err);
-	return jobq_fail(
-	    err, JOBQ_AGAIN, "unable to start a process: %s", strerror(error));
+	if (status != JOBQ_OK)
+		return status;
+	task->process.task = task;
+	task->process.serial = task->run->serial + 1; /* it gets this one */
+	jobq_tree_add(task->run, &task->process);
+	return JOBQ_OK;
 }
 
 static enum jobq_status
@@ -401,6 +366,7 @@ finish(struct jobq_task *task)
 
 	shut(task);
 	jobq_watch_remove(task->run->loop, &process->exit);
+	jobq_tree_remove(task->run, process);
 	outcome->known = process->exited && jobq_child_reap(&process->child,
 						&outcome->wait_status, &usage);
 	if (!outcome->known) {
@@ -422,7 +388,36 @@ finish(struct jobq_task *task)
 }
 
 static void
-close_exec(struct jobq_run *run)
+ask(struct jobq_task *task)
+{
+	jobq_tree_ask(task->run, &task->process);
+}
+
+static void
+kill_all(struct jobq_task *task)
+{
+	jobq_tree_kill(task->run, &task->process);
+}
+
+static bool
+look(struct jobq_run *run)
+{
+	struct jobq_task *task;
+	struct jobq_task *next;
+
+	jobq_tree_mark(run);
+	for (task = run->tasks.first; task != NULL; task = next) {
+		next = task->next;
+		if (task->state == JOBQ_CLEANING ||
+		    task->state == JOBQ_SWEEPING)
+			jobq_task_post(
+			    task, task->process.left ? JOBQ_LEFT : JOBQ_ALONE);
+	}
+	return jobq_tree_end_strays(run);
+}
+
+void
+jobq_exec_close(struct jobq_run *run)
 {
 	struct jobq_exec *exec = run->exec;
 
@@ -443,24 +438,23 @@ close_exec(struct jobq_run *run)
 static const struct jobq_handler handler = {
 	.prepare = prepare,
 	.start = start,
-	.ask = jobq_tree_ask,
-	.kill = jobq_tree_kill,
+	.ask = ask,
+	.kill = kill_all,
 	.closed = closed,
 	.shut = shut,
 	.pause = pause_reading,
-	.look = jobq_tree_look,
+	.look = look,
 	.finish = finish,
-	.close = close_exec,
+	.close = jobq_exec_close,
 };
 
 enum jobq_status
-jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
+jobq_exec_init(struct jobq_run *run, struct jobq_err *err)
 {
 	struct jobq_exec *exec = jobq_xcalloc(1, sizeof(*exec));
 	enum jobq_status status;
 
 	run->exec = exec;
-	run->handler = &handler;
 	exec->null_fd = -1;
 	exec->oom.fd = -1;
 	status = jobq_call_open(&exec->call, &run->options, err);
@@ -475,7 +469,14 @@ jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
 		    strerror(errno));
 	exec->env = jobq_env_new(run->options.clean_env);
 	jobq_oom_open(&exec->oom);
-	exec->buffer = jobq_xmalloc(READ_BYTES);
+	exec->buffer = jobq_xmalloc(JOBQ_EXEC_READ_BYTES);
 	jobq_tree_open(run);
 	return JOBQ_OK;
+}
+
+enum jobq_status
+jobq_exec_open(struct jobq_run *run, struct jobq_err *err)
+{
+	run->handler = &handler;
+	return jobq_exec_init(run, err);
 }

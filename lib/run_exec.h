@@ -1,6 +1,7 @@
 /*
- * What the two files of the "-- command" handler share: run_exec.c starts
- * processes, run_tree.c ends what they leave.
+ * What handlers that start processes share: run_exec.c starts one for each
+ * job, run_coprocess.c those that live between jobs, run_tree.c ends both and
+ * what they leave.
  */
 #ifndef JOBQ_RUN_EXEC_H
 #define JOBQ_RUN_EXEC_H
@@ -31,6 +32,7 @@ struct jobq_exec {
 	struct jobq_oom oom;
 	char *buffer;
 
+	struct jobq_task_process *first, *last; /* that are not reaped */
 	struct jobq_processes children;
 	struct jobq_processes all;
 	int64_t all_until_ms; /* it serves until then */
@@ -41,10 +43,39 @@ struct jobq_exec {
 	struct jobq_timer stray_timer;
 };
 
+/* run->exec, for the options' command; jobq_exec_close() in any case. */
+enum jobq_status jobq_exec_init(struct jobq_run *run, struct jobq_err *err);
+void jobq_exec_close(struct jobq_run *run);
+
+#define JOBQ_EXEC_READ_BYTES ((size_t)64 << 10) /* of exec->buffer */
+#define JOBQ_EXEC_READS_AT_END 17 /* what a pipe can hold, and a bit */
+
+/*
+ * Executes the command with arguments and environment as they are, and ends
+ * of pipes as descriptors. JOBQ_INVALID: the arguments are too long.
+ */
+enum jobq_status jobq_exec_spawn(struct jobq_exec *exec,
+    struct jobq_child *child, char *const *env, const int *fd,
+    struct jobq_err *err);
+
 void jobq_tree_open(struct jobq_run *run);
 void jobq_tree_close(struct jobq_run *run);
-void jobq_tree_ask(struct jobq_task *task);
-void jobq_tree_kill(struct jobq_task *task);
-bool jobq_tree_look(struct jobq_run *run);
+
+/* A process whose child was started, until that is reaped or abandoned. */
+void jobq_tree_add(struct jobq_run *run, struct jobq_task_process *process);
+void jobq_tree_remove(struct jobq_run *run, struct jobq_task_process *process);
+
+/* Signals it and all it started. */
+void jobq_tree_ask(struct jobq_run *run, struct jobq_task_process *process);
+void jobq_tree_kill(struct jobq_run *run, struct jobq_task_process *process);
+
+/* Reaps what was adopted, and tells each process whether it left anything. */
+void jobq_tree_mark(struct jobq_run *run);
+
+/*
+ * Takes care of children that belong to no process; returns whether some are
+ * to be waited for.
+ */
+bool jobq_tree_end_strays(struct jobq_run *run);
 
 #endif

@@ -25,7 +25,10 @@ complain(struct jobq_task *task, const char *what)
 		return;
 	task->notes.complained = true;
 	jobq_run_say(task->run, JOBQ_WARNING, "bad_note", task->id,
-	    "job %s: ignored on descriptor 3: %s", task->id, what);
+	    "job %s: ignored %s: %s", task->id,
+	    task->run->options.kind == JOBQ_RUN_COPROCESS ? "in an answer"
+							  : "on descriptor 3",
+	    what);
 }
 
 /* The code unit of a \uXXXX at text (checked by the scanner). */
@@ -91,8 +94,8 @@ seconds(struct jobq_span value, int64_t *ms)
 	return true;
 }
 
-static void
-take_progress(struct jobq_task *task, const struct jobq_object *members)
+void
+jobq_note_progress(struct jobq_task *task, const struct jobq_object *members)
 {
 	for (int i = 0; i < JOBQ_PROGRESS_MEMBERS; i++) {
 		const struct jobq_span *value =
@@ -121,8 +124,8 @@ take_progress(struct jobq_task *task, const struct jobq_object *members)
 	}
 }
 
-static void
-take_output(struct jobq_task *task, struct jobq_span value)
+void
+jobq_note_output(struct jobq_task *task, struct jobq_span value)
 {
 	if (value.len > task->run->options.output_limit_bytes) {
 		task->notes.dropped += value.len;
@@ -133,10 +136,42 @@ take_output(struct jobq_task *task, struct jobq_span value)
 	jobq_buf_add(&task->notes.output, value.at, value.len);
 }
 
+void
+jobq_note_retry_after(struct jobq_task *task, struct jobq_span value)
+{
+	if (!seconds(value, &task->notes.retry_after_ms))
+		complain(task, "retry_after is no number of seconds");
+}
+
+/* A number of seconds, or true. */
+void
+jobq_note_snooze(struct jobq_task *task, struct jobq_span value)
+{
+	if (jobq_span_is(value, "true"))
+		task->notes.snooze_ms = SNOOZE_MS;
+	else if (!seconds(value, &task->notes.snooze_ms))
+		complain(task, "snooze is no number of seconds");
+}
+
+void
+jobq_note_cancel(struct jobq_task *task, struct jobq_span value)
+{
+	struct jobq_buf *cancel = &task->notes.cancel;
+
+	if (value.at[0] != '"') {
+		complain(task, "cancel is no string");
+		return;
+	}
+	jobq_buf_clear(cancel);
+	if (value.len <= REASON_MAX)
+		put_clean(cancel, value);
+	else
+		jobq_buf_puts(cancel, "\"cancel\"");
+}
+
 static void
 take_line(struct jobq_task *task, const char *line, size_t len)
 {
-	struct jobq_notes *notes = &task->notes;
 	struct jobq_object members = { NULL, 0, 0 };
 	const struct jobq_span *value;
 
@@ -145,28 +180,19 @@ take_line(struct jobq_task *task, const char *line, size_t len)
 		jobq_object_release(&members);
 		return;
 	}
-	take_progress(task, &members);
+	jobq_note_progress(task, &members);
 	value = jobq_object_get(&members, "output");
 	if (value != NULL)
-		take_output(task, *value);
+		jobq_note_output(task, *value);
 	value = jobq_object_get(&members, "retry_after");
-	if (value != NULL && !seconds(*value, &notes->retry_after_ms))
-		complain(task, "retry_after is no number of seconds");
+	if (value != NULL)
+		jobq_note_retry_after(task, *value);
 	value = jobq_object_get(&members, "snooze");
-	if (value != NULL && jobq_span_is(*value, "true"))
-		notes->snooze_ms = SNOOZE_MS;
-	else if (value != NULL && !seconds(*value, &notes->snooze_ms))
-		complain(task, "snooze is no number of seconds");
+	if (value != NULL)
+		jobq_note_snooze(task, *value);
 	value = jobq_object_get(&members, "cancel");
-	if (value != NULL && value->at[0] == '"') {
-		jobq_buf_clear(&notes->cancel);
-		if (value->len <= REASON_MAX)
-			put_clean(&notes->cancel, *value);
-		else
-			jobq_buf_puts(&notes->cancel, "\"cancel\"");
-	} else if (value != NULL) {
-		complain(task, "cancel is no string");
-	}
+	if (value != NULL)
+		jobq_note_cancel(task, *value);
 	jobq_object_release(&members);
 }
 

@@ -114,6 +114,36 @@ check_post(const struct jobq_run_options *options, struct jobq_err *err)
 	return JOBQ_OK;
 }
 
+/* A coprocess answers with more than an exit code and lines of text. */
+static enum jobq_status
+check_coprocess(const struct jobq_run_words *words,
+    const struct jobq_run_options *options, struct jobq_err *err)
+{
+	if (!words->coprocess && words->depth != 0)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--depth is about coprocesses; use it with --coprocess, "
+		    "or -j for more jobs at the same time");
+	if (!words->coprocess)
+		return JOBQ_OK;
+	if (words->give != NULL && strcmp(words->give, "job") != 0)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--stdin %s: a coprocess reads whole job lines, for it "
+		    "answers by their ids; leave --stdin out",
+		    words->give);
+	if (options->result != JOBQ_RESULT_AUTO)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--result %s: the result of a coprocess is the output in "
+		    "its answer; leave --result out",
+		    words->result);
+	if (options->argv_file != NULL || options->dir != NULL ||
+	    options->env_from != NULL || options->output_dir != NULL ||
+	    options->post.url != NULL)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--coprocess is for one command of all jobs: not with "
+		    "--argv, --dir, --env-from, --output-dir or --post");
+	return JOBQ_OK;
+}
+
 /* Whether one thing, and only one, is to do the work. */
 static enum jobq_status
 check_work(const struct jobq_run_options *options, struct jobq_err *err)
@@ -159,7 +189,12 @@ jobq_run_parse(const struct jobq_run_words *words,
 
 	enum jobq_status status;
 
-	options->give = (enum jobq_run_stdin)choice(words->give, gives);
+	options->give = words->give != NULL
+			    ? (enum jobq_run_stdin)choice(words->give, gives)
+			    : JOBQ_STDIN_INPUT;
+	if (words->coprocess)
+		options->kind = JOBQ_RUN_COPROCESS;
+	options->depth = words->depth > 0 ? (size_t)words->depth : 1;
 	options->result = (enum jobq_run_result)choice(words->result, results);
 	status = parse_codes(words->permanent, options->permanent, err);
 	if (status == JOBQ_OK) {
@@ -171,7 +206,8 @@ jobq_run_parse(const struct jobq_run_words *words,
 		status = parse_halt(words->halt, options, err);
 	}
 	if (status == JOBQ_OK)
-		return check(options, err);
-	jobq_err_prefix(err, "%s", name);
-	return status;
+		status = check_coprocess(words, options, err);
+	else
+		jobq_err_prefix(err, "%s", name);
+	return status == JOBQ_OK ? check(options, err) : status;
 }

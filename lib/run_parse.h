@@ -8,11 +8,13 @@
 #include "run.h"
 
 struct jobq_run_words {
-	const char *give;      /* input, job, none */
+	const char *give;      /* input, job, none, or NULL: not given */
 	const char *result;    /* auto, text, json, none */
 	const char *permanent; /* exit codes from 1 to 255 divided by commas */
 	const char *backoff;   /* "1s..30s", or one duration for both */
-	const char *halt;      /* "soon,fail=N", "now,fail=N", or NULL */
+	bool coprocess;
+	int64_t depth;	  /* 0: not given */
+	const char *halt; /* "soon,fail=N", "now,fail=N", or NULL */
 };
 
 /*

@@ -26,6 +26,13 @@ void jobq_tell_rest(struct jobq_task *task, bool out_too);
 
 /* run_note.c: descriptor 3; len 0 is its end. */
 void jobq_note_bytes(struct jobq_task *task, const char *bytes, size_t len);
+/* What an answer of a coprocess says in the same words. */
+void jobq_note_progress(
+    struct jobq_task *task, const struct jobq_object *members);
+void jobq_note_output(struct jobq_task *task, struct jobq_span value);
+void jobq_note_snooze(struct jobq_task *task, struct jobq_span value);
+void jobq_note_retry_after(struct jobq_task *task, struct jobq_span value);
+void jobq_note_cancel(struct jobq_task *task, struct jobq_span value);
 bool jobq_note_has_progress(const struct jobq_task *task);
 void jobq_note_put_progress(struct jobq_task *task, struct jobq_buf *out);
 
@@ -35,6 +42,9 @@ enum jobq_status jobq_result_make(const struct jobq_task *task,
     struct jobq_result *result, struct jobq_err *err);
 
 /* run_ending.c: how a task ends. */
+/* Adds ": " and the last line that was written on standard error, if any. */
+void jobq_ending_last_line(const struct jobq_task *task, struct jobq_err *err);
+
 struct jobq_verdict {
 	enum jobq_event_kind kind;
 	const char *reason;		    /* or NULL */

@@ -15,6 +15,11 @@
 
 /* A process with its pipes; the handler of "-- command". */
 struct jobq_task_process {
+	/* In the list of those that are there, see run_tree.c. */
+	struct jobq_task_process *prev, *next;
+	uint64_t serial;	/* of the start since which it may own things */
+	struct jobq_task *task; /* whose it is; NULL: a coprocess */
+	const char *tmpdir;	/* of a coprocess: it alone has this one */
 	struct jobq_child child;
 	struct jobq_watch exit, in, out, err, note;
 	size_t in_sent;	    /* of the task's input */

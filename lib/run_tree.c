@@ -1,16 +1,18 @@
 /*
- * Ending processes, those included that a job's own process left behind.
+ * Ending processes, those included that a process of ours left behind.
  *
- * A job's process leads a session and a group. It stays unreaped until its
- * task ends, so that neither number can go to anyone else. Signals go to the
- * group at once, then to all descendants outside of it. Those whose parents
- * are gone have become children of this process: each belongs to the job
- * whose session it is in, else to the one that its environment names.
+ * A process of ours, a job's own or a coprocess, leads a session and a group.
+ * It stays unreaped until its task, or what it left, has ended, so that
+ * neither number can go to anyone else. Signals go to the group at once, then
+ * to all descendants outside of it. Those whose parents are gone have become
+ * children of this process: each belongs to the one of ours whose session it
+ * is in, else to the one that its environment names, a job by its id and
+ * epoch, a coprocess by its directory.
  *
- * A child that belongs to no task is a stray: left over by a job that has
- * ended or could not be told apart. It is left alone as long as a task runs
- * that ran when it was first seen, for it may belong to that one; then it
- * is asked to end, and killed after the grace. Children that this process
+ * A child that belongs to none is a stray: left over by one that has ended,
+ * or could not be told apart. It is left alone as long as one of ours is
+ * there that was when it was first seen, for it may belong to that one; then
+ * it is asked to end, and killed after the grace. Children that this process
  * had before it began are not ours to end; then neither are strays, which
  * may be theirs, nor are they where this process is the init of a container.
  */
@@ -82,65 +84,113 @@ all_processes(struct jobq_exec *exec)
 	return &exec->all;
 }
 
-/* The task whose own process this is; from *near on, for lists are alike. */
-static struct jobq_task *
-main_of(struct jobq_run *run, pid_t pid, struct jobq_task **near)
+void
+jobq_tree_add(struct jobq_run *run, struct jobq_task_process *process)
 {
-	struct jobq_task *task = *near != NULL ? *near : run->tasks.first;
+	struct jobq_exec *exec = run->exec;
 
-	for (size_t i = 0; i < run->tasks.count; i++) {
-		if (task->process.child.pid == pid) {
-			*near = task->next;
-			return task;
-		}
-		task = task->next != NULL ? task->next : run->tasks.first;
-	}
-	return NULL;
+	process->prev = exec->last;
+	process->next = NULL;
+	if (exec->last != NULL)
+		exec->last->next = process;
+	else
+		exec->first = process;
+	exec->last = process;
 }
 
-/* The task that a process names in its environment, or NULL. */
-static struct jobq_task *
-named_by(struct jobq_run *run, const struct jobq_process *process)
+void
+jobq_tree_remove(struct jobq_run *run, struct jobq_task_process *process)
+{
+	struct jobq_exec *exec = run->exec;
+
+	if (process->prev != NULL)
+		process->prev->next = process->next;
+	else
+		exec->first = process->next;
+	if (process->next != NULL)
+		process->next->prev = process->prev;
+	else
+		exec->last = process->prev;
+	process->prev = process->next = NULL;
+}
+
+/* Whether this is one of ours; from *near on, for lists are alike. */
+static bool
+is_main(
+    const struct jobq_exec *exec, pid_t pid, struct jobq_task_process **near)
+{
+	struct jobq_task_process *begin = *near != NULL ? *near : exec->first;
+	struct jobq_task_process *process = begin;
+
+	if (begin == NULL)
+		return false;
+	do {
+		struct jobq_task_process *next =
+		    process->next != NULL ? process->next : exec->first;
+
+		if (process->child.pid == pid) {
+			*near = next;
+			return true;
+		}
+		process = next;
+	} while (process != begin);
+	return false;
+}
+
+static bool
+is_text(const struct jobq_buf *text, const char *wanted)
+{
+	return text->len > 0 && strcmp(text->data, wanted) == 0;
+}
+
+static bool
+is_epoch(const struct jobq_buf *text, const struct jobq_job *job)
+{
+	struct jobq_buf wanted = JOBQ_BUF_INIT;
+	bool same;
+
+	if (!job->has_lease)
+		return text->len == 0;
+	jobq_buf_int(&wanted, job->epoch);
+	same = is_text(text, wanted.data);
+	jobq_buf_release(&wanted);
+	return same;
+}
+
+/* The one of ours that a process names in its environment, or NULL. */
+static struct jobq_task_process *
+named_by(const struct jobq_exec *exec, const struct jobq_process *process)
 {
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	struct jobq_buf epoch = JOBQ_BUF_INIT;
-	struct jobq_buf wanted = JOBQ_BUF_INIT;
-	struct jobq_task *task = NULL;
+	struct jobq_buf tmpdir = JOBQ_BUF_INIT;
+	struct jobq_task_process *ours;
 
-	if (jobq_process_env(process, "JOBQ_ID", &id) && id.len > 0) {
-		jobq_process_env(process, "JOBQ_EPOCH", &epoch);
-		task = run->tasks.first;
-	}
-	for (; task != NULL; task = task->next) {
-		if (task->process.child.pid == 0 ||
-		    strcmp(id.data, task->id) != 0)
-			continue;
-		jobq_buf_clear(&wanted);
-		if (task->job.has_lease)
-			jobq_buf_int(&wanted, task->job.epoch);
-		if (epoch.len == wanted.len &&
-		    (epoch.len == 0 ||
-			memcmp(epoch.data, wanted.data, epoch.len) == 0))
+	jobq_process_env(process, "JOBQ_ID", &id);
+	jobq_process_env(process, "JOBQ_EPOCH", &epoch);
+	jobq_process_env(process, "JOBQ_TMPDIR", &tmpdir);
+	for (ours = exec->first; ours != NULL; ours = ours->next)
+		if (ours->task != NULL ? is_text(&id, ours->task->id) &&
+					     is_epoch(&epoch, &ours->task->job)
+				       : is_text(&tmpdir, ours->tmpdir))
 			break;
-	}
 	jobq_buf_release(&id);
 	jobq_buf_release(&epoch);
-	jobq_buf_release(&wanted);
-	return task;
+	jobq_buf_release(&tmpdir);
+	return ours;
 }
 
-/* The task that an adopted process belongs to, or NULL. */
-static struct jobq_task *
-owner(struct jobq_run *run, const struct jobq_process *process)
+/* The one of ours that an adopted process belongs to, or NULL. */
+static struct jobq_task_process *
+owner(const struct jobq_exec *exec, const struct jobq_process *process)
 {
 	pid_t session = jobq_process_session(process);
-	struct jobq_task *task;
+	struct jobq_task_process *ours;
 
-	for (task = run->tasks.first; task != NULL; task = task->next)
-		if (task->process.child.pid != 0 &&
-		    task->process.child.pid == session)
-			return task;
-	return named_by(run, process);
+	for (ours = exec->first; ours != NULL; ours = ours->next)
+		if (ours->child.pid == session)
+			return ours;
+	return exec->first != NULL ? named_by(exec, process) : NULL;
 }
 
 static bool
@@ -153,22 +203,22 @@ is_inherited(const struct jobq_exec *exec, pid_t pid)
 }
 
 static void
-signal_all(struct jobq_task *task, int number)
+signal_all(
+    struct jobq_run *run, const struct jobq_task_process *ours, int number)
 {
-	struct jobq_run *run = task->run;
 	struct jobq_exec *exec = run->exec;
-	const struct jobq_child *child = &task->process.child;
+	const struct jobq_child *child = &ours->child;
 	const struct jobq_processes *all = all_processes(exec);
-	struct jobq_task *near = NULL;
+	struct jobq_task_process *near = NULL;
 
 	jobq_processes_children(exec->spawner, &exec->children);
 	jobq_tree_signal(all, child->pid, child->pid, number);
 	for (size_t i = 0; i < exec->children.count; i++) {
 		const struct jobq_process *process = &exec->children.item[i];
 
-		if (main_of(run, process->pid, &near) == NULL &&
+		if (!is_main(exec, process->pid, &near) &&
 		    !is_inherited(exec, process->pid) &&
-		    owner(run, process) == task)
+		    owner(exec, process) == ours)
 			jobq_tree_signal(all, process->pid, child->pid, number);
 	}
 	jobq_child_signal(child, number);
@@ -177,15 +227,15 @@ signal_all(struct jobq_task *task, int number)
 }
 
 void
-jobq_tree_ask(struct jobq_task *task)
+jobq_tree_ask(struct jobq_run *run, struct jobq_task_process *process)
 {
-	signal_all(task, SIGTERM);
+	signal_all(run, process, SIGTERM);
 }
 
 void
-jobq_tree_kill(struct jobq_task *task)
+jobq_tree_kill(struct jobq_run *run, struct jobq_task_process *process)
 {
-	signal_all(task, SIGKILL);
+	signal_all(run, process, SIGKILL);
 }
 
 /* --- strays -------------------------------------------------------------- */
@@ -205,14 +255,14 @@ stray_of(struct jobq_run *run, pid_t pid)
 	return &exec->stray[exec->stray_count++];
 }
 
-/* Whether a task still runs that ran when the stray was first seen. */
+/* Whether one of ours is still there that was when the stray was seen. */
 static bool
-may_be_owned(const struct jobq_run *run, const struct jobq_stray *stray)
+may_be_owned(const struct jobq_exec *exec, const struct jobq_stray *stray)
 {
-	const struct jobq_task *task;
+	const struct jobq_task_process *ours;
 
-	for (task = run->tasks.first; task != NULL; task = task->next)
-		if (task->serial != 0 && task->serial <= stray->serial)
+	for (ours = exec->first; ours != NULL; ours = ours->next)
+		if (ours->serial <= stray->serial)
 			return true;
 	return false;
 }
@@ -246,9 +296,8 @@ end_stray(struct jobq_run *run, struct jobq_stray *stray)
 	return true;
 }
 
-/* Takes care of strays; returns whether some are to be waited for. */
-static bool
-end_strays(struct jobq_run *run)
+bool
+jobq_tree_end_strays(struct jobq_run *run)
 {
 	struct jobq_exec *exec = run->exec;
 	size_t kept = 0;
@@ -264,7 +313,7 @@ end_strays(struct jobq_run *run)
 	if (exec->inherited_count > 0 || getpid() == 1)
 		return false;
 	for (size_t i = 0; i < exec->stray_count; i++)
-		if (may_be_owned(run, &exec->stray[i]) ||
+		if (may_be_owned(exec, &exec->stray[i]) ||
 		    end_stray(run, &exec->stray[i]))
 			left = true;
 	return left;
@@ -286,7 +335,7 @@ static void
 look_at(struct jobq_run *run, const struct jobq_process *process)
 {
 	struct jobq_exec *exec = run->exec;
-	struct jobq_task *task;
+	struct jobq_task_process *ours;
 
 	if (is_inherited(exec, process->pid)) {
 		if (jobq_process_reap(process))
@@ -295,33 +344,24 @@ look_at(struct jobq_run *run, const struct jobq_process *process)
 	}
 	if (jobq_process_reap(process))
 		return;
-	task = owner(run, process);
-	if (task != NULL)
-		task->process.left = true;
+	ours = owner(exec, process);
+	if (ours != NULL)
+		ours->left = true;
 	else
 		stray_of(run, process->pid)->seen = true;
 }
 
-bool
-jobq_tree_look(struct jobq_run *run)
+void
+jobq_tree_mark(struct jobq_run *run)
 {
 	struct jobq_exec *exec = run->exec;
-	struct jobq_task *near = NULL;
-	struct jobq_task *task;
-	struct jobq_task *next;
+	struct jobq_task_process *near = NULL;
+	struct jobq_task_process *ours;
 
+	for (ours = exec->first; ours != NULL; ours = ours->next)
+		ours->left = false;
 	jobq_processes_children(exec->spawner, &exec->children);
 	for (size_t i = 0; i < exec->children.count; i++)
-		if (main_of(run, exec->children.item[i].pid, &near) == NULL)
+		if (!is_main(exec, exec->children.item[i].pid, &near))
 			look_at(run, &exec->children.item[i]);
-	for (task = run->tasks.first; task != NULL; task = next) {
-		bool left = task->process.left;
-
-		next = task->next;
-		task->process.left = false;
-		if (task->state == JOBQ_CLEANING ||
-		    task->state == JOBQ_SWEEPING)
-			jobq_task_post(task, left ? JOBQ_LEFT : JOBQ_ALONE);
-	}
-	return end_strays(run);
 }

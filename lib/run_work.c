@@ -121,7 +121,7 @@ signalled(void *context, const struct signalfd_siginfo *info)
 
 	switch (info->ssi_signo) {
 	case SIGCHLD:
-		run->look = true;
+		run->look = run->ended = true;
 		break;
 	case SIGUSR1:
 		say_status(run);
@@ -198,6 +198,8 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	run->one_code = 125;
 	if (options->kind == JOBQ_RUN_COMMAND)
 		status = jobq_exec_open(run, err);
+	else if (options->kind == JOBQ_RUN_COPROCESS)
+		status = jobq_coprocess_open(run, err);
 	if (status == JOBQ_OK)
 		status = open_files(run, err);
 	if (status == JOBQ_OK)
@@ -317,7 +319,15 @@ jobq_run_work(struct jobq_run *run, struct jobq_err *err)
 {
 	run->look = true;
 	do {
-		bool at_once = run->quit_due || run->look || may_start(run);
+		bool at_once;
+
+		if (!run->over && run->tasks.count == 0 &&
+		    jobq_feed_ended(run)) {
+			/* What the handler keeps for tasks is to go, too. */
+			run->over = true;
+			run->look = run->look || run->left;
+		}
+		at_once = run->quit_due || run->look || may_start(run);
 
 		jobq_feed_update(run);
 		jobq_loop_turn(run->loop, at_once ? 0 : -1);

@@ -1,0 +1,47 @@
+/*
+ * What a handler is to the runner. Only the files of the runner include this.
+ */
+#ifndef JOBQ_RUN_HANDLER_H
+#define JOBQ_RUN_HANDLER_H
+
+#include "run_task.h"
+#include "status.h"
+
+#include <stdbool.h>
+
+/*
+ * What does the work of tasks. It posts JOBQ_EXIT when the work of a task is
+ * over, JOBQ_CLOSED when nothing more can come out of it.
+ */
+struct jobq_handler {
+	/* Before the task is announced; JOBQ_INVALID: the job's own fault. */
+	enum jobq_status (*prepare)(
+	    struct jobq_task *task, struct jobq_err *err);
+	/* JOBQ_INVALID as above; all else is the worker's fault. */
+	enum jobq_status (*start)(struct jobq_task *task, struct jobq_err *err);
+	void (*ask)(struct jobq_task *task);  /* all it started, to end */
+	void (*kill)(struct jobq_task *task); /* all it started */
+	bool (*closed)(const struct jobq_task *task);
+	void (*shut)(struct jobq_task *task); /* nothing more comes out */
+	/* Stops or goes on to read what tasks write. */
+	void (*pause)(struct jobq_run *run, bool paused);
+	/* Posts JOBQ_LEFT or JOBQ_ALONE to those cleaned or swept up;
+	 * returns whether anything at all is left of earlier tasks. */
+	bool (*look)(struct jobq_run *run);
+	/* Fills in the outcome; what is still there is abandoned. */
+	void (*finish)(struct jobq_task *task);
+	void (*close)(struct jobq_run *run);
+};
+
+/*
+ * The handlers: run_exec.c, run_coprocess.c. JOBQ_CONFIG: the command cannot
+ * be run.
+ */
+enum jobq_status jobq_exec_open(struct jobq_run *run, struct jobq_err *err);
+enum jobq_status jobq_coprocess_open(
+    struct jobq_run *run, struct jobq_err *err);
+
+/* run_post.c: requests; needs the loop. JOBQ_CONFIG: bad options. */
+enum jobq_status jobq_post_open(struct jobq_run *run, struct jobq_err *err);
+
+#endif
