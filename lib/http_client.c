@@ -9,6 +9,8 @@
  * connections that it found closed over all its requests, and the sixth
  * would fail.
  */
+#if __has_include(<curl/curl.h>) /* else: http_client_none.c */
+
 #include "http_client.h"
 
 #include "clock.h"
@@ -491,3 +493,5 @@ jobq_http_drop(struct jobq_http_exchange *exchange)
 {
 	put_aside(exchange);
 }
+
+#endif
