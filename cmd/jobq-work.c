@@ -23,6 +23,7 @@ static struct jobq_work_options given = {
 	.grace_ms = JOBQ_NOT_GIVEN,
 	.pipe_wait_ms = JOBQ_NOT_GIVEN,
 	.output_limit = JOBQ_NOT_GIVEN,
+	.depth = JOBQ_NOT_GIVEN,
 	.shutdown_ms = JOBQ_NOT_GIVEN,
 };
 
@@ -81,6 +82,12 @@ static const struct jobq_opt options[] = {
 	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
 	    "TRACEPARENT",
 	    0, 0, NULL },
+	{ "coprocess", 0, JOBQ_OPT_FLAG, &given.coprocess, NULL,
+	    "the command lives on: it reads job lines and writes answers", 0, 0,
+	    NULL },
+	{ "depth", 0, JOBQ_OPT_INT, &given.depth, "N",
+	    "jobs that one coprocess has at the same time (1)", 1, PLACES_MOST,
+	    NULL },
 	{ "events", 0, JOBQ_OPT_FLAG, &given.events, NULL, "print what happens",
 	    0, 0, NULL },
 	{ "health", 0, JOBQ_OPT_STRING, &given.health, "ADDR:PORT|unix:PATH",

@@ -17,7 +17,7 @@ _jobq_options() {
 	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-run) echo '--jobs -j --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --retries --backoff --halt --joblog --output-dir --resume --one --env-from --post --header --token-file --body --result-map --unclaimed --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --events --health --shutdown --lock --print --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --coprocess --depth --events --health --shutdown --lock --print --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 

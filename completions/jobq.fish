@@ -315,6 +315,8 @@ __jobq_option work -l output-limit -x -d 'keep so much of what a job writes (1Mi
 __jobq_option work -l pipe-wait -x -d 'wait so long for those who hold a finished job\'s output (2s)'
 __jobq_option work -l permanent -x -d 'exit codes that fail for good (64,65)'
 __jobq_option work -l clean-env -d 'jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and TRACEPARENT'
+__jobq_option work -l coprocess -d 'the command lives on: it reads job lines and writes answers'
+__jobq_option work -l depth -x -d 'jobs that one coprocess has at the same time (1)'
 __jobq_option work -l events -d 'print what happens'
 __jobq_option work -l health -xa 'ADDR:PORT unix:PATH' -d 'tell over HTTP whether the stages run'
 __jobq_option work -l shutdown -x -d 'a stop takes no longer than this (none)'

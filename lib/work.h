@@ -29,7 +29,8 @@ struct jobq_work_options {
 	int64_t timeout_ms; /* -1: none */
 	int64_t grace_ms, pipe_wait_ms, output_limit;
 	const char *give, *result, *permanent;
-	bool clean_env;
+	int64_t depth;
+	bool clean_env, coprocess;
 	char *const *command; /* NULL-terminated */
 
 	bool events;	     /* what the runner prints, on stdout, too */

@@ -98,6 +98,8 @@ jobq_work_run_args(
 	add_number(words, "--pipe-wait", options->pipe_wait_ms, "ms");
 	add_text(words, "--permanent", options->permanent);
 	add_flag(words, "--clean-env", options->clean_env);
+	add_flag(words, "--coprocess", options->coprocess);
+	add_number(words, "--depth", options->depth, "");
 	jobq_words_add(words, "--");
 	for (char *const *word = options->command; *word != NULL; word++)
 		jobq_words_add(words, *word);

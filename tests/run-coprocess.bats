@@ -440,22 +440,34 @@ of() {
 	[[ $JOBQ_BUILD == *san* ]] || [ "$(<rss)" -lt 20480 ]
 }
 
-@test "run: a coprocess that never reads blocks nobody" {
+@test "run: a coprocess that never reads is replaced when its job is stopped" {
 	handler <<-'END'
-		echo x >>reads_not
-		if [ "$(wc -l <reads_not)" = 1 ]; then "$nap" 1000; fi
+		echo x >>started
+		if [ "$(wc -l <started)" -lt 3 ]; then "$nap" 1000; fi
 		while take; do answer "$id"; done
 	END
 	# Longer than a pipe holds: its job is never in hand as a whole.
 	big=$(head -c 300000 /dev/zero | tr '\0' x)
 	for id in 1 2 3; do
 		echo '{"id":"'$id'","input":"'"$big"'"}'
-	done | jq -c 'if .id == "1" then .timeout = 0.4 else . end' >in
-	go -j 2 --grace 0.2
-	same "1=failed 2=completed 3=completed" "$(ends)"
-	same "completed=2 failed=1 started=3" "$(kinds)"
-	# The job that was stopped is not given to another process first.
-	same 2 "$(wc -l <reads_not)"
+	done | jq -c 'if .id != "3" then .timeout = 0.4 else . end' >in
+	go --grace 0.2
+	same "1=failed 2=failed 3=completed" "$(ends)"
+	same "completed=1 failed=2 started=3" "$(kinds)"
+	# A job that was stopped is not given to another process first.
+	same 3 "$(wc -l <started)"
+	no_naps
+}
+
+@test "run: a coprocess that never reads does not block the others" {
+	handler <<-'END'
+		if mkdir first 2>/dev/null; then "$nap" 1000; fi
+		while take; do answer "$id"; done
+	END
+	jobs_to 40 >in
+	go -j 2 --timeout 2 --grace 0
+	same 40 "$(ends | wc -w)"
+	same "completed=39 failed=1 started=40" "$(kinds)"
 	no_naps
 }
 
@@ -547,7 +559,7 @@ of() {
 		while :; do "$nap" 1000; done
 	END
 	jobs_to 1 >in
-	go --grace 0.5
+	go --grace 1
 	same 0 "$status"
 	same "completed=1 started=1" "$(kinds)"
 	same "eof term" "$(xargs <signals)"
@@ -635,6 +647,18 @@ of() {
 	run_apart jobq-run --coprocess -- ./nosuch <in
 	same 2 "$status"
 	same "" "$stdout"
+}
+
+@test "work: --coprocess and --depth are the runner's" {
+	handler <<-'END'
+		while take; do answer $$; done
+	END
+	jobs_to 6 | jq -c '{input}' | jobq-push >/dev/null
+	timeout -k 5 60 jobq-work -j 4 --coprocess --depth 4 --until-empty \
+		--events -- ./h >out
+	same 6 "$(of 'select(.event == "completed").id' | wc -w)"
+	same 1 "$(jq -r '.output // empty' out | sort -u | wc -l)"
+	same 6 "$(jobq-list --state completed | wc -l)"
 }
 
 @test "handlers: python-handler calls a function and imports once" {
