@@ -2,6 +2,11 @@
  * The directory stays open: one look says whether a job left anything, and a
  * shared lock on it tells systemd-tmpfiles that it is in use.
  *
+ * Most jobs never touch it. One whose time of change (ctime, which nobody can
+ * set) is that of an empty one has not been touched since. A file system may
+ * count in steps of two seconds, so a time counts only when it is longer ago:
+ * no later change can have the same.
+ *
  * Emptying walks down by descriptors and never follows a symbolic link, so
  * that nothing outside is touched. A directory that its owner made unreadable
  * is made readable first.
@@ -23,6 +28,7 @@
 #include "banned.h"
 
 #define DEPTH_MAX 256 /* a descriptor is open for each level */
+#define SETTLED_S 3   /* older than any step of a file system's clock */
 
 static void
 forget(struct jobq_tmpdir *tmpdir)
@@ -30,7 +36,7 @@ forget(struct jobq_tmpdir *tmpdir)
 	if (tmpdir->dir != NULL)
 		closedir(tmpdir->dir);
 	free(tmpdir->path);
-	*tmpdir = (struct jobq_tmpdir){ NULL, NULL };
+	*tmpdir = (struct jobq_tmpdir){ NULL, NULL, { 0, 0 } };
 }
 
 enum jobq_status
@@ -119,14 +125,46 @@ remove_all(DIR *dir, int depth)
 	return gone;
 }
 
+/* Whether nothing was made in it, nor its mode changed, since it was empty. */
+static bool
+is_untouched(const struct jobq_tmpdir *tmpdir, const struct stat *info)
+{
+	return tmpdir->empty_since.tv_sec != 0 &&
+	       tmpdir->empty_since.tv_sec == info->st_ctim.tv_sec &&
+	       tmpdir->empty_since.tv_nsec == info->st_ctim.tv_nsec;
+}
+
+/* It is empty now. */
+static void
+remember(struct jobq_tmpdir *tmpdir)
+{
+	struct timespec now;
+	struct stat info;
+
+	tmpdir->empty_since = (struct timespec){ 0, 0 };
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstat(dirfd(tmpdir->dir), &info) == 0 &&
+	    now.tv_sec - info.st_ctim.tv_sec >= SETTLED_S)
+		tmpdir->empty_since = info.st_ctim;
+}
+
 enum jobq_status
 jobq_tmpdir_empty(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
 {
+	struct stat info;
+
 	if (tmpdir->dir == NULL)
 		return JOBQ_OK;
-	fchmod(dirfd(tmpdir->dir), 0700);
-	if (remove_all(tmpdir->dir, 0))
+	if (fstat(dirfd(tmpdir->dir), &info) == 0) {
+		if (is_untouched(tmpdir, &info))
+			return JOBQ_OK;
+		if ((info.st_mode & 07777) != 0700)
+			fchmod(dirfd(tmpdir->dir), 0700);
+	}
+	if (remove_all(tmpdir->dir, 0)) {
+		remember(tmpdir);
 		return JOBQ_OK;
+	}
 	jobq_fail(err, JOBQ_IO,
 	    "unable to remove all that a job left in '%s'; it stays there",
 	    tmpdir->path);

@@ -8,10 +8,13 @@
 #include "status.h"
 
 #include <dirent.h>
+#include <time.h>
 
 struct jobq_tmpdir {
 	char *path; /* NULL: not made */
 	DIR *dir;
+	/* The time of its last change, if it was empty then; 0: unknown. */
+	struct timespec empty_since;
 };
 
 /* Makes it below $TMPDIR or /tmp if it is not there (any more). JOBQ_IO. */

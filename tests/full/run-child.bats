@@ -460,6 +460,25 @@ limited() {
 		"TMPDIR=$TMPDIR" TZ=UTC | sort)" "$(got)"
 }
 
+@test "run: JOBQ_TMPDIR that was not touched for long is empty all the same" {
+	cat >job <<-'END'
+		#!/bin/sh
+		ls -A "$JOBQ_TMPDIR"
+		case $JOBQ_ID in
+		1) exec "$nap" 4 ;;
+		3) echo x >"$JOBQ_TMPDIR/x"; chmod 500 "$JOBQ_TMPDIR" ;;
+		4) exec stat -c %a "$JOBQ_TMPDIR" ;;
+		esac
+	END
+	chmod +x job
+	jobs_to 5 | timeout 60 jobq-run -- ./job >out
+	same '1=
+2=
+3=
+4=700
+5=' "$(jq -r 'select(.event == "completed") | "\(.id)=\(.output // "")"' out)"
+}
+
 @test "run: 1,000 jobs are stopped in seconds" {
 	jobs_to 1000 >in
 	spawn sh -c 'exec jobq-run -j 1000 -- "$nap" 1000 <in >out 2>err'
