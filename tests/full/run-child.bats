@@ -204,7 +204,7 @@ leaves_fifty() { # [PREFIX...] of the runner
 	timeout 200 python3 kills.py >had
 	wait_until 10 no_naps
 	echo "# $(<had) of 500 had a child when they were killed" >&3
-	(($(<had) >= 150))
+	(($(<had) >= 50))
 }
 
 @test "run: C8 100 jobs at once have descriptors 0 to 3 and no other" {
@@ -396,8 +396,8 @@ limited() {
 		        json.loads(line)
 		    cut += lines[-1] != b""
 		    everything += got
-		# The next writer's first line stands behind a line that was cut.
-		everything += b'{"event":"last"}\n{"event":"cut'
+		# The first line of the next stands behind a line that was cut.
+		everything += b'{"event":"next"}\n{"event":"last"}\n{"event":"cut'
 		with open("all", "wb") as file:
 		    file.write(everything)
 		with open("bad", "w") as file:
@@ -415,7 +415,7 @@ limited() {
 	printf '%s\n' "$stdout" >out
 	jq -e . out >/dev/null
 	same "$(($(wc -l <all) + 1 - $(wc -l <bad)))" "$(wc -l <out)"
-	same '{"event":"last"}' "$(grep -x '{"event":"last"}' out || tail -n 1 out)"
+	same 1 "$(grep -cx '{"event":"last"}' out)"
 	printf '%s\n' "${stderr_lines[@]}" >err
 	same "$(cat bad)" "$(grep -oE '^jobq-run: stdin:[0-9]+' err |
 		cut -d: -f3)"
@@ -479,14 +479,16 @@ limited() {
 5=' "$(jq -r 'select(.event == "completed") | "\(.id)=\(.output // "")"' out)"
 }
 
-@test "run: 1,000 jobs are stopped in seconds" {
-	jobs_to 1000 >in
-	spawn sh -c 'exec jobq-run -j 1000 -- "$nap" 1000 <in >out 2>err'
-	all_run() { [[ $(pgrep -c -f "^$nap") == 1000 ]]; }
+@test "run: 2,000 jobs are stopped in seconds" {
+	# Eight descriptors for each.
+	(($(ulimit -Hn) >= 16100)) || skip "too few files may be open here"
+	jobs_to 2000 >in
+	spawn sh -c 'exec jobq-run -j 2000 -- "$nap" 1000 <in >out 2>err'
+	all_run() { [[ $(pgrep -c -f "^$nap") == 2000 ]]; }
 	wait_until 60 all_run
 	kill "$spawned_pid"
-	wait_until 12 gone "$spawned_pid"
+	wait_until 20 gone "$spawned_pid"
 	no_naps
-	same "released=1000 started=1000" "$(kinds out)"
-	lacks "$(cat err)" survive
+	same "released=2000 started=2000" "$(kinds out)"
+	lacks "$(head -n 5 err)" survive
 }
