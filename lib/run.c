@@ -191,7 +191,7 @@ jobq_run_fault(struct jobq_run *run, const char *id, const struct jobq_err *err)
 		    "%s; the job is released", err->text);
 	jobq_timer_set(run->loop, &run->hold,
 	    jobq_mono_ms() + jobq_backoff_fail(&run->backoff));
-	if (run->faults < FAULTS_MAX || run->quitting)
+	if (run->faults < FAULTS_MAX || (run->quitting && !run->halting))
 		return;
 	jobq_fail(&last, JOBQ_AGAIN,
 	    "%d times in a row no job could be started: %s", run->faults,

@@ -284,7 +284,7 @@ count_death(struct jobq_coprocess *co, const struct jobq_err *err)
 		return;
 	jobq_timer_set(run->loop, &run->hold,
 	    jobq_mono_ms() + jobq_backoff_fail(&all->backoff));
-	if (all->deaths < DEATHS_MAX || run->quitting)
+	if (all->deaths < DEATHS_MAX || (run->quitting && !run->halting))
 		return;
 	jobq_fail(&last, JOBQ_AGAIN,
 	    "%d times in a row a coprocess died before any answer: %s",

@@ -46,9 +46,11 @@ jobq_run_quit(
 		if (err != NULL)
 			run->err = *err;
 	}
-	if (!run->quitting)
+	/* The end of those that --halt lets go on may come before theirs. */
+	if (!run->quitting || run->halting)
 		run->quit_due = true;
 	run->quitting = true;
+	run->halting = false;
 }
 
 void
@@ -67,8 +69,8 @@ jobq_run_halt(struct jobq_run *run)
 	    "%llu jobs have failed: nothing more is started%s",
 	    (unsigned long long)run->failed,
 	    run->options.halt_now ? ", what runs is stopped" : "");
-	run->halting = !run->options.halt_now;
 	jobq_run_quit(run, JOBQ_OK, NULL);
+	run->halting = !run->options.halt_now;
 }
 
 static size_t
@@ -87,8 +89,6 @@ stop_signal(struct jobq_run *run)
 	}
 	jobq_run_say(run, JOBQ_WARNING, NULL, NULL,
 	    "stopping, %zu running, again to force", running(run));
-	run->quit_due = run->halting;
-	run->halting = false;
 	jobq_run_quit(run, JOBQ_OK, NULL);
 }
 

@@ -771,3 +771,17 @@ stdin=completed text=completed why=failed zero=completed" "$(ends | fold -sw 60 
 	same "a=completed b=failed" "$(ends)"
 	jq -s 'last.retry == false' out | json .
 }
+
+@test "run: after --halt soon a coprocess that only dies is given up, too" {
+	jq -nc '{id: "j1"}, {id: "j2", input: ("x" * 200000)}' >in
+	run_apart timeout 30 jobq-run --coprocess -j 2 --depth 2 \
+		--halt soon,fail=1 -- sh -c '
+		test -e begun && exit 3
+		: >begun
+		read -r line
+		echo "{\"id\":\"j1\",\"error\":\"no\",\"retry\":false}"
+		exit 3' <in
+	same 75 "$status"
+	has "$output" '"event":"released","id":"j2"'
+	has "$stderr" '5 times in a row'
+}

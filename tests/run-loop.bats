@@ -143,6 +143,17 @@ ends() {
 	same 'j1 released j2 failed' "$(ends)"
 }
 
+@test "run: after --halt soon what runs is ended when the reader goes away" {
+	jobs_to 2 >in
+	timeout 30 jobq-run -j 2 --grace 0.2 --halt soon,fail=1 -- sh -c '
+		test $JOBQ_ID = j1 && { sleep 0.2; exit 1; }
+		trap ": >ended; exit 1" TERM
+		while :; do echo on; sleep 0.1; done' <in 2>err |
+		grep -m 1 '"failed"' >out
+	has "$(<err)" 'nothing more is started'
+	[ -e ended ]
+}
+
 @test "run: --halt that is none is refused" {
 	local wrong
 	for wrong in '' now soon,fail=0 later,fail=1 now,fail= now,fail=x; do
