@@ -68,8 +68,10 @@ open_file(struct jobq_save *save, struct jobq_task *task, bool is_err)
 	struct jobq_buf name = JOBQ_BUF_INIT;
 
 	jobq_buf_printf(&name, "%s.%s", task->id, is_err ? "err" : "out");
+	/* A FIFO of that name is refused, not waited for. */
 	task->save_fd[is_err] = openat(save->fd, name.data,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	    0666);
 	jobq_buf_release(&name);
 	return task->save_fd[is_err] >= 0;
 }

@@ -194,6 +194,7 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
 	run->hold.due = hold_due;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that is too much fails instead */
 	/* It takes descriptors out of use before others are opened. */
 	run->one_code = 125;
 	if (options->kind == JOBQ_RUN_COMMAND)

@@ -383,3 +383,18 @@ on_terminal() {
 		same 1 "$status"
 	done
 }
+
+@test "run: a file of --output-dir that cannot take more loses no ending" {
+	jobs_to 2 >in
+	mkdir dir
+	mkfifo dir/j2.out
+	(
+		ulimit -f 4
+		timeout -s KILL 20 jobq-run --output-dir dir -- \
+			sh -c 'head -c 9000 /dev/zero; exit 0' <in 2>err |
+			grep -c '"event":"completed"' >count
+	)
+	same 2 "$(<count)"
+	has "$(<err)" 'dir/j1.out'
+	has "$(<err)" 'dir/j2.out'
+}
