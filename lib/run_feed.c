@@ -123,6 +123,13 @@ held_already(const struct jobq_run *run, const struct jobq_task *task)
 	return false;
 }
 
+/* With --one others are not run: those with a lease are given back. */
+static bool
+has_its_one(const struct jobq_run *run)
+{
+	return run->options.one && run->seq > 0;
+}
+
 /*
  * Takes what was scanned into a task; it is in the list on JOBQ_OK, and not
  * wanted on JOBQ_EMPTY.
@@ -132,6 +139,7 @@ take_job(struct jobq_feed *feed, struct jobq_task *task, struct jobq_err *err)
 {
 	struct jobq_job *job = &task->job;
 	struct jobq_run *run = feed->run;
+	bool released;
 	enum jobq_status status =
 	    jobq_job_read(job, task->line.data, task->line.len, err);
 
@@ -153,12 +161,16 @@ take_job(struct jobq_feed *feed, struct jobq_task *task, struct jobq_err *err)
 		return jobq_fail(err, JOBQ_INVALID,
 		    "job %s of epoch %lld is here already", task->id,
 		    (long long)job->epoch);
-	if (!job->has_lease && jobq_resume_has(run->resume, task->id))
+	if (!job->has_lease &&
+	    (has_its_one(run) || jobq_resume_has(run->resume, task->id)))
 		return JOBQ_EMPTY;
+	released = has_its_one(run);
 	task->seq = ++run->seq;
 	feed->ring = feed->ring || job->ring;
 	feed->claimed = job->has_lease;
 	jobq_run_enter(run, task);
+	if (released)
+		jobq_task_post(task, JOBQ_QUIT);
 	return JOBQ_OK;
 }
 
@@ -193,7 +205,7 @@ take_lines(struct jobq_feed *feed)
 	struct jobq_span line;
 	struct jobq_err err;
 
-	while (!feed->run->options.one || feed->run->seq == 0) {
+	for (;;) {
 		enum jobq_status status =
 		    jobq_reader_next(&feed->reader, &line, &err);
 
@@ -204,7 +216,7 @@ take_lines(struct jobq_feed *feed)
 		if (status != JOBQ_OK)
 			bad_line(feed, &err);
 	}
-	if (feed->reader.eof || (feed->run->options.one && feed->run->seq > 0))
+	if (feed->reader.eof)
 		stop_reading(feed);
 }
 
@@ -226,11 +238,38 @@ read_some(struct jobq_feed *feed)
 	return true;
 }
 
+/*
+ * Reads what is in the pipe now, so that it can be released, and what a writer
+ * puts there meanwhile; but not for ever, for it may have an endless store.
+ */
+static void
+read_rest(struct jobq_feed *feed)
+{
+	int fd = feed->reader.fd;
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	struct stat info;
+
+	if (fstat(fd, &info) != 0 || S_ISREG(info.st_mode))
+		return;
+	for (int reads = 0; reads < READS_AT_END && !feed->ended &&
+			    poll(&poller, 1, 0) > 0 && read_some(feed);
+	     reads++)
+		;
+}
+
 static void
 ready(void *context, unsigned what)
 {
+	struct jobq_feed *feed = context;
+
 	if ((what & JOBQ_READ) != 0)
-		read_some(context);
+		read_some(feed);
+	if (feed->ended || !has_its_one(feed->run))
+		return;
+	if (feed->claimed)
+		read_rest(feed);
+	if (!feed->ended)
+		stop_reading(feed);
 }
 
 static void
@@ -308,25 +347,6 @@ jobq_feed_update(struct jobq_run *run)
 		jobq_timer_set(
 		    run->loop, &feed->linger, jobq_mono_ms() + LINGER_MS);
 	}
-}
-
-/*
- * Reads what is in the pipe now, so that it can be released, and what a writer
- * puts there meanwhile; but not for ever, for it may have an endless store.
- */
-static void
-read_rest(struct jobq_feed *feed)
-{
-	int fd = feed->reader.fd;
-	struct pollfd poller = { .fd = fd, .events = POLLIN };
-	struct stat info;
-
-	if (fstat(fd, &info) != 0 || S_ISREG(info.st_mode))
-		return;
-	for (int reads = 0; reads < READS_AT_END && !feed->ended &&
-			    poll(&poller, 1, 0) > 0 && read_some(feed);
-	     reads++)
-		;
 }
 
 void

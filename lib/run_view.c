@@ -12,6 +12,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +36,6 @@ struct jobq_run_view {
 static void
 write_all(const struct jobq_run_view *view, const char *text, size_t len)
 {
-	/* A terminal that takes nothing loses a line of no importance. */
 	ssize_t put = write(view->run->options.view_fd, text, len);
 
 	(void)put;
@@ -108,8 +108,13 @@ draw(struct jobq_run_view *view)
 	struct jobq_run *run = view->run;
 	struct jobq_buf line = JOBQ_BUF_INIT;
 	int64_t now_ms = jobq_mono_ms();
+	struct pollfd terminal = { run->options.view_fd, POLLOUT, 0 };
 	struct winsize size = { 0 };
 	size_t most = 79;
+
+	/* One that was stopped (^S) is not waited for. */
+	if (poll(&terminal, 1, 0) <= 0)
+		return;
 
 	jobq_buf_printf(&line, "%llu done, %llu failed, %zu running",
 	    (unsigned long long)(run->done - run->failed),

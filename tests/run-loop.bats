@@ -337,6 +337,20 @@ ends() {
 	same 125 "$status"
 }
 
+@test "run: --one gives back the other jobs that are claimed" {
+	seq 300 | jq -c '{id: "j\(.)", state: "running",
+		lease: {epoch: 1, worker: "w", seconds: 30}}' >in
+	status=0
+	timeout 30 sh -c 'cat in | jobq-run --one -- sh -c "exit 3" >out' || status=$?
+	same 3 "$status"
+	same 'j1 failed' "$(ends | cut -d ' ' -f 1,2)"
+	same 299 "$(grep -c '"released"' out)"
+	# What has no lease is nobody's loss.
+	jobs_to 300 >in
+	go --one -- true
+	same 'j1 completed' "$(ends)"
+}
+
 @test "run: --one says which signal ended it" {
 	echo '{"id":"a"}' >in
 	spawn sh -c 'exec jobq-run --one -- sleep 60 <in >out 2>err'
