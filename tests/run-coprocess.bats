@@ -779,6 +779,7 @@ stdin=completed text=completed why=failed zero=completed" "$(ends | fold -sw 60 
 		test -e begun && exit 3
 		: >begun
 		read -r line
+		sleep 1 # until j2 is in hand, too
 		echo "{\"id\":\"j1\",\"error\":\"no\",\"retry\":false}"
 		exit 3' <in
 	same 75 "$status"
