@@ -436,6 +436,7 @@ jobq_exec_close(struct jobq_run *run)
 }
 
 static const struct jobq_handler handler = {
+	.output_is_result = true,
 	.prepare = prepare,
 	.start = start,
 	.ask = ask,

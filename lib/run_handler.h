@@ -14,6 +14,8 @@
  * over, JOBQ_CLOSED when nothing more can come out of it.
  */
 struct jobq_handler {
+	/* What comes on standard output is the result, if nothing else is. */
+	bool output_is_result;
 	/* Before the task is announced; JOBQ_INVALID: the job's own fault. */
 	enum jobq_status (*prepare)(
 	    struct jobq_task *task, struct jobq_err *err);

@@ -142,9 +142,7 @@ jobq_result_make(const struct jobq_task *task, struct jobq_result *result,
 		    task->notes.output.len);
 		return JOBQ_OK;
 	}
-	/* An answer without an output says that there is none. */
-	if (how == JOBQ_RESULT_NONE ||
-	    task->run->options.kind == JOBQ_RUN_COPROCESS)
+	if (how == JOBQ_RESULT_NONE || !task->run->handler->output_is_result)
 		return JOBQ_OK;
 	if (how == JOBQ_RESULT_JSON && task->out.over_bytes > 0)
 		return jobq_fail(err, JOBQ_INVALID,
