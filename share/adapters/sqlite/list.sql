@@ -22,9 +22,15 @@ FROM request_list(?1) q, (SELECT CAST(round((julianday('now') - 2440587.5)
 ---
 DELETE FROM queues
 ---
+-- only queues
 INSERT OR IGNORE INTO queues
-SELECT q.name FROM queue q, asked a
-WHERE NOT a.by_queue OR q.name IN (SELECT value FROM json_each(?1, '$.queues'))
+SELECT name FROM queue
+WHERE name IN (SELECT value FROM json_each(?1, '$.queues'))
+---
+-- only by ready
+-- What is ready is looked for queue by queue: none named are all.
+INSERT OR IGNORE INTO queues
+SELECT q.name FROM queue q, asked a WHERE NOT a.by_queue
 ---
 DELETE FROM page
 ---
