@@ -90,7 +90,9 @@ struct jobq_run_options {
 
 struct jobq_run;
 
-/* *run is NULL unless JOBQ_OK; JOBQ_CONFIG: the command cannot be run at all.
+/*
+ * JOBQ_CONFIG: the command cannot be run at all, or a file beside the output
+ * cannot be opened. *run is NULL unless JOBQ_OK.
  */
 enum jobq_status jobq_run_open(struct jobq_run **run,
     const struct jobq_run_options *options, struct jobq_err *err);

@@ -79,8 +79,10 @@ parse_halt(
 	return JOBQ_OK;
 }
 
-/* Where a word stands in a list of choices; the option table has let only
- * those in. */
+/*
+ * Where a word stands in a list of choices; the option table has let only
+ * those in.
+ */
 static int
 choice(const char *word, const char *const *list)
 {

@@ -1,5 +1,7 @@
-/* A process of the command: what it is executed with, and whose fault it is
- * when that fails. */
+/*
+ * A process of the command: what it is executed with, and whose fault it is
+ * when that fails.
+ */
 #include "run_exec.h"
 
 #include <errno.h>

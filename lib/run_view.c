@@ -36,6 +36,7 @@ struct jobq_run_view {
 static void
 write_all(const struct jobq_run_view *view, const char *text, size_t len)
 {
+	/* A line that does not arrive is drawn again soon. */
 	ssize_t put = write(view->run->options.view_fd, text, len);
 
 	(void)put;
