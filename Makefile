@@ -150,6 +150,8 @@ $(eval $(call program,bin,cmd))
 $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
+# jobq itself loads libcurl when it is needed.
+$(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
 
 $(B)/support/%.so: tests/support/preload/%.c $(B)/flags
 	$(say) LD $@
