@@ -174,7 +174,9 @@ announce(struct jobq_task *task)
 	}
 	jobq_tell_begin(task, JOBQ_EVENT_STARTED);
 	jobq_tell_end(task);
-	jobq_out_flush(run); /* posts JOBQ_WRITTEN when all is out */
+	/* JOBQ_WRITTEN is posted by the flush when all is out. */
+	if (!run->handler->starts_together)
+		jobq_out_flush(run);
 }
 
 /* Those that were announced together and fail together are one try. */

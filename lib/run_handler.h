@@ -16,6 +16,9 @@
 struct jobq_handler {
 	/* What comes on standard output is the result, if nothing else is. */
 	bool output_is_result;
+	/* A start is brief: all of a round are told by one write, and begin
+	 * when that is out. Otherwise each begins before the next is told. */
+	bool starts_together;
 	/* Before the task is announced; JOBQ_INVALID: the job's own fault. */
 	enum jobq_status (*prepare)(
 	    struct jobq_task *task, struct jobq_err *err);

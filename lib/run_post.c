@@ -235,6 +235,7 @@ close_post(struct jobq_run *run)
 
 static const struct jobq_handler handler = {
 	.output_is_result = true,
+	.starts_together = true,
 	.prepare = prepare,
 	.start = start,
 	.ask = ask,
