@@ -32,6 +32,13 @@ die(const char *what)
 }
 
 static void
+die_of_child(const char *what)
+{
+	fprintf(stderr, "pingpong: the command %s\n", what);
+	exit(1);
+}
+
+static void
 start(char **argv)
 {
 	posix_spawn_file_actions_t files;
@@ -43,6 +50,7 @@ start(char **argv)
 	posix_spawn_file_actions_adddup2(&files, in[0], 0);
 	posix_spawn_file_actions_adddup2(&files, out[1], 1);
 	errno = posix_spawnp(&child, argv[0], &files, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
 	if (errno != 0)
 		die(argv[0]);
 	close(in[0]);
@@ -86,8 +94,10 @@ take_answers(void)
 	const char *at = buffer;
 	long count = 0;
 
-	if (got <= 0)
-		die("the command ended early");
+	if (got < 0)
+		die("read");
+	if (got == 0)
+		die_of_child("ended before it had answered all lines");
 	while ((at = memchr(at, '\n', (size_t)(buffer + got - at))) != NULL) {
 		at++;
 		count++;
@@ -118,7 +128,7 @@ main(int argc, char **argv)
 	}
 	close(to);
 	if (waitpid(child, &status, 0) != child || status != 0)
-		die("the command failed");
+		die_of_child("failed at its end");
 	jobq_buf_release(&text);
 	return 0;
 }

@@ -104,6 +104,19 @@ send_line(CURL *easy)
 	return true;
 }
 
+/* Ends the program when a request failed. */
+static void
+check(const CURLMsg *message)
+{
+	long code = 0;
+
+	curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &code);
+	if (message->data.result != CURLE_OK)
+		die(curl_easy_strerror(message->data.result));
+	if (code != 200)
+		die("an answer was not 200");
+}
+
 /* Takes what is over and sends the next lines; how many are open then. */
 static long
 take_answers(long open)
@@ -113,11 +126,7 @@ take_answers(long open)
 
 	while ((message = curl_multi_info_read(multi, &left)) != NULL) {
 		CURL *easy = message->easy_handle;
-		long code = 0;
-
-		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
-		if (message->data.result != CURLE_OK || code != 200)
-			die("a request failed");
+		check(message);
 		curl_multi_remove_handle(multi, easy);
 		if (!send_line(easy)) {
 			curl_easy_cleanup(easy);
