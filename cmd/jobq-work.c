@@ -3,6 +3,7 @@
  */
 #include "command.h"
 #include "lock.h"
+#include "run_opts.h"
 #include "work.h"
 
 #include <signal.h>
@@ -19,18 +20,14 @@ static struct jobq_work_options given = {
 	.for_ms = JOBQ_NOT_GIVEN,
 	.lease_ms = JOBQ_NOT_GIVEN,
 	.interval_ms = JOBQ_NOT_GIVEN,
-	.timeout_ms = JOBQ_NOT_GIVEN,
-	.grace_ms = JOBQ_NOT_GIVEN,
-	.pipe_wait_ms = JOBQ_NOT_GIVEN,
-	.output_limit = JOBQ_NOT_GIVEN,
-	.depth = JOBQ_NOT_GIVEN,
+	.run = &jobq_run_given.run,
 	.shutdown_ms = JOBQ_NOT_GIVEN,
 };
 
-static uint64_t output_limit;
 static const char *lock;
 static bool print;
 
+/* Those of the runner stand in run_opts.c. */
 static const struct jobq_opt options[] = {
 	{ "jobs", 'j', JOBQ_OPT_INT, &given.places, "N",
 	    "places: jobs that run at the same time (1)", 1, PLACES_MOST,
@@ -59,35 +56,6 @@ static const struct jobq_opt options[] = {
 	    NULL },
 	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
-	{ "timeout", 0, JOBQ_OPT_NO_DURATION, &given.timeout_ms, "DURATION",
-	    "stop a job that runs longer and has no timeout of its own (none)",
-	    1, 0, NULL },
-	{ "grace", 0, JOBQ_OPT_DURATION, &given.grace_ms, "DURATION",
-	    "from TERM to KILL when a job is stopped (10s)", 0, 0, NULL },
-	{ "stdin", 0, JOBQ_OPT_CHOICE, &given.give, "WHAT",
-	    "what a job reads: its input (the default), its whole job line, "
-	    "none",
-	    0, 0, "input job none" },
-	{ "result", 0, JOBQ_OPT_CHOICE, &given.result, "HOW",
-	    "how standard output becomes the output of the job (auto)", 0, 0,
-	    "auto text json none" },
-	{ "output-limit", 0, JOBQ_OPT_SIZE, &output_limit, "SIZE",
-	    "keep so much of what a job writes (1MiB)", 0, 0, NULL },
-	{ "pipe-wait", 0, JOBQ_OPT_DURATION, &given.pipe_wait_ms, "DURATION",
-	    "wait so long for those who hold a finished job's output (2s)", 0,
-	    0, NULL },
-	{ "permanent", 0, JOBQ_OPT_STRING, &given.permanent, "CODES",
-	    "exit codes that fail for good (64,65)", 0, 0, NULL },
-	{ "clean-env", 0, JOBQ_OPT_FLAG, &given.clean_env, NULL,
-	    "jobs see only PATH, HOME, LANG, LC_*, TZ, TMPDIR, JOBQ_* and "
-	    "TRACEPARENT",
-	    0, 0, NULL },
-	{ "coprocess", 0, JOBQ_OPT_FLAG, &given.coprocess, NULL,
-	    "the command lives on: it reads job lines and writes answers", 0, 0,
-	    NULL },
-	{ "depth", 0, JOBQ_OPT_INT, &given.depth, "N",
-	    "jobs that one coprocess has at the same time (1)", 1, PLACES_MOST,
-	    NULL },
 	{ "events", 0, JOBQ_OPT_FLAG, &given.events, NULL, "print what happens",
 	    0, 0, NULL },
 	{ "health", 0, JOBQ_OPT_STRING, &given.health, "ADDR:PORT|unix:PATH",
@@ -103,6 +71,10 @@ static const struct jobq_opt options[] = {
 
 static const char *const synopsis[] = {
 	"[-j N] [options] -- COMMAND [ARG ...]",
+	"[-j N] [options] --argv FILE",
+	"[-j N] [options] --dir PATTERN [-- ARG ...]",
+	"[-j N] [options] --post URL",
+	"--coprocess [--depth N] [-j N] [options] -- COMMAND [ARG ...]",
 	NULL,
 };
 
@@ -118,6 +90,7 @@ static struct jobq_command command = {
 	.synopsis = synopsis,
 	.examples = examples,
 	.options = options,
+	.more_options = jobq_run_opts,
 	.uses_store = true,
 	.long_running = true,
 	.most_operands = -1,
@@ -126,24 +99,17 @@ static struct jobq_command command = {
 static void
 check(void)
 {
-	if (command.count == 0)
-		jobq_command_misuse(
-		    &command, "which command? It goes after \"--\"");
-	if (command.after_dashes != command.count)
+	/* Every user of the machine can list the arguments of the runner. */
+	if (jobq_run_opts_take(&command))
 		jobq_command_misuse(&command,
-		    "'%s' stands before the command; put \"--\" between the "
-		    "options and the command",
-		    command.operands[0]);
+		    "a password in --post and an Authorization in --header "
+		    "would be handed to jobq-run on its command line; give "
+		    "the token in a file (--token-file)");
 	if (print && (given.events || given.health != NULL || lock != NULL ||
 			 given.shutdown_ms != JOBQ_NOT_GIVEN))
 		jobq_command_misuse(&command,
 		    "--print goes with none of --events, --health, --lock and "
 		    "--shutdown: those are jobq-work's own");
-	if (output_limit > INT64_MAX)
-		jobq_command_misuse(&command, "--output-limit is too large");
-	if (output_limit > 0)
-		given.output_limit = (int64_t)output_limit;
-	given.command = command.operands;
 	given.store_url = command.store_url;
 }
 

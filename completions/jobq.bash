@@ -15,9 +15,9 @@ _jobq_options() {
 	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout --needs --wait -w --dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-run) echo '--jobs -j --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --retries --backoff --halt --joblog --output-dir --resume --one --env-from --post --header --token-file --body --result-map --unclaimed --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-run) echo '--jobs -j --retries --backoff --resume --one --unclaimed --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --env-from --post --header --token-file --body --result-map --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --coprocess --depth --events --health --shutdown --lock --print --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --events --health --shutdown --lock --print --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --env-from --post --header --token-file --body --result-map --coprocess --depth --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 
@@ -70,9 +70,9 @@ _jobq_values() {
 	jobq-watch:--log-format) echo 'plain text json' ;;
 	jobq-watch:--color) echo 'auto always never' ;;
 	jobq-work:--ahead) echo 'auto N' ;;
+	jobq-work:--health) echo 'ADDR:PORT unix:PATH' ;;
 	jobq-work:--stdin) echo 'input job none' ;;
 	jobq-work:--result) echo 'auto text json none' ;;
-	jobq-work:--health) echo 'ADDR:PORT unix:PATH' ;;
 	jobq-work:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-work:--log-format) echo 'plain text json' ;;
 	jobq-work:--color) echo 'auto always never' ;;

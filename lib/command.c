@@ -298,9 +298,7 @@ jobq_command_export_log(void)
 	    given.level ? jobq_level_by_name(given.level) : JOBQ_WARNING;
 	char text[32];
 
-	if (given.quiet)
-		level = JOBQ_ERROR;
-	level -= given.verbose;
+	level = (given.quiet ? JOBQ_ERROR : level) - given.verbose;
 	export("JOBQ_LOG_LEVEL", names[level > 0 ? level : 0]);
 	export("JOBQ_LOG_FORMAT", given.format);
 	export("JOBQ_LOG_FILE", given.file);
@@ -380,7 +378,7 @@ answer(const struct jobq_command *command, const struct jobq_opt *const *tables,
 	struct jobq_buf text = JOBQ_BUF_INIT;
 
 	if (given.help)
-		jobq_command_help(command, tables + 1, &text);
+		jobq_command_help(command, tables + 2, &text);
 	else if (given.version)
 		jobq_command_version(command, json, &text);
 	else if (given.dump)
@@ -423,6 +421,7 @@ jobq_command_start(struct jobq_command *command, int argc, char **argv)
 	bool json = has_word(argv, "--json");
 	const struct jobq_opt *const tables[] = {
 		command->options ? command->options : no_options,
+		command->more_options ? command->more_options : no_options,
 		command->uses_store ? store_options : no_options,
 		lines ? line_options : no_options,
 		common_options,

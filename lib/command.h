@@ -22,7 +22,8 @@ struct jobq_command {
 	const char *const *synopsis; /* NULL-terminated */
 	const char *const *examples; /* NULL-terminated, at least two */
 	const struct jobq_opt *options;
-	bool uses_store;       /* adds --store */
+	const struct jobq_opt *more_options; /* a table it shares, or NULL */
+	bool uses_store;		     /* adds --store */
 	bool long_running;     /* logs from INFO on unless told otherwise */
 	bool reports;	       /* so does it: it says what it changed */
 	bool reads_lines;      /* adds --strict, as needs_stdin does */

@@ -96,6 +96,7 @@ jobq_command_help(const struct jobq_command *command,
 	if (command->options && command->options->name) {
 		jobq_buf_puts(out, "\nOptions:\n");
 		put_table(out, command->options);
+		put_table(out, command->more_options);
 	}
 	jobq_buf_puts(out, "\nOptions of every command:\n");
 	for (; *common; common++)

@@ -8,10 +8,10 @@
  *     └───────────── 1 to 30 s later, with new pipes ◄──────┘
  *
  * A circle has ended well when claim exits 0 or 1, run 0 or 1, and an end was
- * asked for: by an option or a signal. All else is a death. The other stage
- * then ends by itself: claim at the end of its input, once what it has read
- * is settled; run because nobody reads it. What has not done so when a lease
- * is over, or for run the grace, is killed.
+ * asked for: by an option, --halt included, or a signal. All else is a death.
+ * The other stage then ends by itself: claim at the end of its input, once what
+ * it has read is settled; run because nobody reads it. What has not done so
+ * when a lease is over, or for run the grace, is killed.
  *
  * After a death --until-empty would end too early, for the dead circle's
  * jobs come back only when their leases end. So until then claim is given
@@ -32,7 +32,6 @@
 #define SWEEP_MS 50
 #define SWEEP_MOST_MS 10000
 #define END_LEAST_MS 5000
-#define GRACE_MS 10000 /* jobq-run's own */
 #define REVIVE_MS 1000
 #define READER_MS 1000 /* after a stop the reader has so long */
 
@@ -75,15 +74,22 @@ jobq_work_publish(struct jobq_work *work)
 static int64_t
 end_ms(const struct jobq_work *work)
 {
-	int64_t grace_ms = work->options->grace_ms;
+	int64_t grace_ms = work->options->run->grace_ms;
 	int64_t most_ms;
 
-	if (grace_ms == JOBQ_NOT_GIVEN)
-		grace_ms = GRACE_MS;
 	most_ms = work->stage[JOBQ_RUN].ended
 		      ? jobq_work_lease_ms(work->options)
 		      : grace_ms + END_LEAST_MS;
 	return most_ms > END_LEAST_MS ? most_ms : END_LEAST_MS;
+}
+
+/* Whether as many jobs have failed, in all circles, as --halt says. */
+static bool
+is_halted(const struct jobq_work *work)
+{
+	uint64_t most = work->options->run->halt_failed;
+
+	return most > 0 && jobq_copier_failed(work->copier) >= most;
 }
 
 /* The ends of the next circle; false when none is needed any more. */
@@ -96,6 +102,8 @@ find_end(struct jobq_work *work, struct jobq_work_end *end)
 	*end = (struct jobq_work_end){ .until_empty = options->until_empty,
 		.for_ms = options->for_ms,
 		.max_jobs = options->max_jobs };
+	if (options->run->halt_failed > 0)
+		end->failed = jobq_copier_failed(work->copier);
 	if (options->max_jobs != JOBQ_NOT_GIVEN && work->copier != NULL)
 		end->max_jobs -= jobq_copier_endings(work->copier);
 	if (options->for_ms != JOBQ_NOT_GIVEN)
@@ -257,6 +265,9 @@ circle_over(struct jobq_work *work)
 		finish(work, JOBQ_CONFIG);
 	} else if (work->stopping) {
 		jobq_work_stopped(work, is_clean(&work->stage[JOBQ_CLAIM]));
+	} else if (is_halted(work)) {
+		work->any_failed = true;
+		jobq_work_stopped(work, is_clean(&work->stage[JOBQ_CLAIM]));
 	} else if (!well || !has_end(work->options)) {
 		death(work);
 	} else if (work->partial) {
@@ -402,7 +413,8 @@ open_all(struct jobq_work *work, struct jobq_err *err)
 	work->loop = jobq_loop_new();
 	jobq_work_signals(work);
 	open_timers(work);
-	if (options->events || options->max_jobs != JOBQ_NOT_GIVEN)
+	if (options->events || options->max_jobs != JOBQ_NOT_GIVEN ||
+	    options->run->halt_failed > 0)
 		work->copier = jobq_copier_new(
 		    work->loop, options->events, jobq_work_reader_gone, work);
 	if (work->health != NULL) {

@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "opt.h"
+#include "run.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 
 #define JOBQ_NOT_GIVEN ((int64_t)-2) /* the stage's own default holds */
 
+/* Those of jobq-run are in jobq_run_given (run_opts.h), too, as they stood. */
 struct jobq_work_options {
 	/* Of jobq-claim; texts may be NULL. */
 	int64_t places;
@@ -25,13 +27,7 @@ struct jobq_work_options {
 	const char *store_url; /* of --store */
 	struct jobq_list queues;
 
-	/* Of jobq-run. */
-	int64_t timeout_ms; /* -1: none */
-	int64_t grace_ms, pipe_wait_ms, output_limit;
-	const char *give, *result, *permanent;
-	int64_t depth;
-	bool clean_env, coprocess;
-	char *const *command; /* NULL-terminated */
+	const struct jobq_run_options *run;
 
 	bool events;	     /* what the runner prints, on stdout, too */
 	int64_t shutdown_ms; /* JOBQ_NOT_GIVEN: a stop is not bounded */

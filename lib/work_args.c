@@ -3,6 +3,7 @@
 #include "adapter.h"
 #include "mem.h"
 #include "run_env.h"
+#include "run_opts.h"
 #include "store.h"
 #include "url.h"
 
@@ -13,26 +14,6 @@
 #include "banned.h"
 
 #define LEASE_MS 30000
-
-void
-jobq_words_add(struct jobq_words *words, const char *word)
-{
-	words->item = jobq_grow(
-	    words->item, words->count, &words->cap, sizeof(words->item[0]));
-	words->item[words->count++] = jobq_xstrdup(word);
-	words->item = jobq_grow(
-	    words->item, words->count, &words->cap, sizeof(words->item[0]));
-	words->item[words->count] = NULL;
-}
-
-void
-jobq_words_release(struct jobq_words *words)
-{
-	for (size_t i = 0; i < words->count; i++)
-		free(words->item[i]);
-	free(words->item);
-	*words = (struct jobq_words){ NULL, 0, 0 };
-}
 
 static void
 add_flag(struct jobq_words *words, const char *name, bool given)
@@ -86,22 +67,26 @@ jobq_work_claim_args(struct jobq_words *words,
 }
 
 void
-jobq_work_run_args(
-    struct jobq_words *words, const struct jobq_work_options *options)
+jobq_work_run_args(struct jobq_words *words,
+    const struct jobq_work_options *options, const struct jobq_work_end *end)
 {
+	const struct jobq_run_options *run = options->run;
+	struct jobq_buf halt = JOBQ_BUF_INIT;
+
 	add_number(words, "--jobs", options->places, "");
-	add_number(words, "--timeout", options->timeout_ms, "ms");
-	add_number(words, "--grace", options->grace_ms, "ms");
-	add_text(words, "--stdin", options->give);
-	add_text(words, "--result", options->result);
-	add_number(words, "--output-limit", options->output_limit, "");
-	add_number(words, "--pipe-wait", options->pipe_wait_ms, "ms");
-	add_text(words, "--permanent", options->permanent);
-	add_flag(words, "--clean-env", options->clean_env);
-	add_flag(words, "--coprocess", options->coprocess);
-	add_number(words, "--depth", options->depth, "");
+	/* An empty file to resume from is what keeps the job log. */
+	if (run->joblog != NULL)
+		add_text(words, "--resume", "/dev/null");
+	jobq_run_opts_words(words);
+	if (end->failed > 0) {
+		jobq_buf_printf(&halt, "%s,fail=%llu",
+		    run->halt_now ? "now" : "soon",
+		    (unsigned long long)(run->halt_failed - end->failed));
+		add_text(words, "--halt", halt.data);
+	}
+	jobq_buf_release(&halt);
 	jobq_words_add(words, "--");
-	for (char *const *word = options->command; *word != NULL; word++)
+	for (char *const *word = run->command; *word != NULL; word++)
 		jobq_words_add(words, *word);
 }
 

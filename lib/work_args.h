@@ -4,30 +4,24 @@
 #ifndef JOBQ_WORK_ARGS_H
 #define JOBQ_WORK_ARGS_H
 
+#include "words.h"
 #include "work.h"
-
-#include <stddef.h>
-
-/* A list of words, NULL-terminated once there is one; all are its own. */
-struct jobq_words {
-	char **item;
-	size_t count, cap;
-};
-
-void jobq_words_add(struct jobq_words *words, const char *word);
-void jobq_words_release(struct jobq_words *words);
 
 /* How a circle ends, where that is not as the options say. */
 struct jobq_work_end {
 	bool until_empty;
 	int64_t for_ms, max_jobs; /* JOBQ_NOT_GIVEN: no such end */
+	uint64_t failed; /* jobs that --halt need not wait for any more */
 };
 
-/* What stands behind "jobq-claim", and behind "jobq-run". */
+/*
+ * What stands behind "jobq-claim", and behind "jobq-run". The job log is
+ * appended to, for circles come and go, and so do workers.
+ */
 void jobq_work_claim_args(struct jobq_words *words,
     const struct jobq_work_options *options, const struct jobq_work_end *end);
-void jobq_work_run_args(
-    struct jobq_words *words, const struct jobq_work_options *options);
+void jobq_work_run_args(struct jobq_words *words,
+    const struct jobq_work_options *options, const struct jobq_work_end *end);
 
 /*
  * The environments: what this process has less what its supervisor gave to

@@ -104,10 +104,11 @@ spawn(struct jobq_work *work, struct jobq_stage *stage, struct jobq_words *args,
 }
 
 static void
-run_args(struct jobq_work *work, struct jobq_words *args)
+run_args(struct jobq_work *work, struct jobq_words *args,
+    const struct jobq_work_end *end)
 {
 	jobq_words_add(args, work->stage[JOBQ_RUN].name);
-	jobq_work_run_args(args, work->options);
+	jobq_work_run_args(args, work->options, end);
 }
 
 enum jobq_status
@@ -122,7 +123,7 @@ jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
 	if (null_fd < 0)
 		return jobq_fail(err, JOBQ_IO, "unable to open /dev/null: %s",
 		    strerror(errno));
-	run_args(work, &args);
+	run_args(work, &args, &(struct jobq_work_end){ 0 });
 	status = spawn(work, run, &args, null_fd, null_fd, err);
 	close(null_fd);
 	jobq_words_release(&args);
@@ -165,7 +166,7 @@ jobq_circle_start(struct jobq_work *work, const struct jobq_work_end *end,
 
 	jobq_words_add(&claim, work->stage[JOBQ_CLAIM].name);
 	jobq_work_claim_args(&claim, work->options, end);
-	run_args(work, &run);
+	run_args(work, &run, end);
 	if (status == JOBQ_OK)
 		status = spawn(work, &work->stage[JOBQ_RUN], &run, pipes[0][0],
 		    pipes[1][1], err);

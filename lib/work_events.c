@@ -28,6 +28,7 @@ struct jobq_copier {
 	bool printing;
 	uint64_t dropped; /* lines, since the last that was printed */
 	int64_t endings;
+	uint64_t failed;
 	void (*gone)(void *context, int error);
 	void *context;
 };
@@ -88,6 +89,8 @@ take_line(struct jobq_copier *copier)
 	if (is_event(line, "completed") || is_event(line, "failed") ||
 	    is_event(line, "cancelled") || is_event(line, "snoozed"))
 		copier->endings++;
+	if (is_event(line, "failed"))
+		copier->failed++;
 	if (!copier->printing || is_event(line, "alive"))
 		return;
 	if (jobq_writer_pending(&copier->lines) + line->len >= UNPRINTED_MOST) {
@@ -242,4 +245,10 @@ int64_t
 jobq_copier_endings(const struct jobq_copier *copier)
 {
 	return copier->endings;
+}
+
+uint64_t
+jobq_copier_failed(const struct jobq_copier *copier)
+{
+	return copier->failed;
 }

@@ -36,4 +36,7 @@ bool jobq_copier_waits(const struct jobq_copier *copier);
 /* Endings that went by, other than "released", since the beginning. */
 int64_t jobq_copier_endings(const struct jobq_copier *copier);
 
+/* How many of them were "failed". */
+uint64_t jobq_copier_failed(const struct jobq_copier *copier);
+
 #endif

@@ -98,8 +98,12 @@ static const char work[] =
     "\t\t[ \"$claim_code\" -ne 1 ] || failed=1\n"
     "\t\tcase $claim_code:$run_code in\n"
     "\t\t2:* | *:2) exit 2 ;;\n"
-    "\t\t[01]:[01])\n"
-    "\t\t\t[ \"$stopped\" -eq 0 ] || break\n";
+    "\t\t[01]:[01])\n";
+
+static const char halted[] =
+    "\t\t\t[ \"$run_code\" -eq 0 ] || failed=1 # as jobq-run says it\n";
+
+static const char halted_end[] = "\t\t\t[ \"$run_code\" -eq 0 ] || break\n";
 
 static const char work_end[] = "\t\t\t;;\n"
 			       "\t\tesac\n"
@@ -175,7 +179,7 @@ put_stages(struct jobq_buf *out, const struct jobq_work_options *options)
 		jobq_buf_puts(out, " $until");
 	jobq_buf_puts(
 	    out, "\n}\n\nrun() {\n\tunset JOBQ_URL\n\texec \"$bin/jobq-run\"");
-	jobq_work_run_args(&words, options);
+	jobq_work_run_args(&words, options, &end);
 	put_words(out, &words);
 	jobq_buf_puts(out, "\n}\n\n");
 }
@@ -196,11 +200,15 @@ put_work(struct jobq_buf *out, const struct jobq_work_options *options)
 	bool ends = options->until_empty || options->until_done ||
 		    options->max_jobs != JOBQ_NOT_GIVEN ||
 		    options->for_ms != JOBQ_NOT_GIVEN;
+	bool halts = options->run->halt_failed > 0;
 
 	jobq_buf_puts(out, "work() {\n");
 	if (options->until_empty)
 		jobq_buf_puts(out, "\tdone=$until\n");
 	jobq_buf_puts(out, work);
+	if (halts)
+		jobq_buf_puts(out, halted);
+	jobq_buf_puts(out, "\t\t\t[ \"$stopped\" -eq 0 ] || break\n");
 	if (options->until_empty)
 		jobq_buf_puts(out,
 		    "\t\t\t[ \"$until\" != \"$done\" ] || break\n"
@@ -208,6 +216,8 @@ put_work(struct jobq_buf *out, const struct jobq_work_options *options)
 		    "\t\t\tcontinue\n");
 	else if (ends)
 		jobq_buf_puts(out, "\t\t\tbreak\n");
+	else if (halts)
+		jobq_buf_puts(out, halted_end);
 	jobq_buf_puts(out, work_end);
 	if (options->until_empty)
 		jobq_buf_printf(out,
