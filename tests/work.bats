@@ -163,6 +163,131 @@ with open("told", "w") as file:
 	same 2 "$(state other)"
 }
 
+@test "work: it has the options of jobq-run, but for those of unleased jobs" {
+	jobq-work --dump-options | sort >of-work
+	jobq-run --dump-options | sort >of-run
+	same "backoff max-line one resume retries strict unclaimed" \
+		"$(comm -13 of-work of-run | cut -f1 | xargs)"
+}
+
+@test "work: --dir, --joblog and --output-dir reach the runner" {
+	mkdir -p plugins/a plugins/b
+	printf '#!/bin/sh\necho "a $1 $(cat)"\n' >plugins/a/run
+	printf '#!/bin/sh\necho "b $1 $(cat)"\n' >plugins/b/run
+	chmod +x plugins/*/run
+	for name in a b; do
+		echo '{"id":"'$name'","name":"'$name'","input":1}' |
+			jobq-push >/dev/null
+		run_apart timeout 30 jobq-work --until-empty --dir plugins \
+			--joblog log --output-dir kept -- 'of {name}'
+		same "0:" "$status:$stdout$stderr"
+	done
+	same "a of a 1" "$(<kept/a.out)"
+	same "b of b 1" "$(<kept/b.out)"
+	# The second worker has kept what the first had written.
+	same "Command
+plugins/a/run 'of a'
+plugins/b/run 'of b'" "$(cut -f9 log)"
+}
+
+@test "work: --argv and --env-from reach the runner" {
+	echo '["sh", "-c", "echo $X; exec cat", "-"]' >f.jq
+	echo '{"id":"x","input":7,"meta":{"env":{"X":"of the job"}}}' |
+		jobq-push >/dev/null
+	run_apart timeout 30 jobq-work --until-empty --argv f.jq --events \
+		--env-from .meta.env
+	same 0 "$status"
+	jq -es 'last.output == "of the job\n7"' <<<"$stdout"
+}
+
+@test "work: --post reaches the runner, with header, token, body and result" {
+	spawn "$TOP/tests/support/http-server" .
+	wait_until 20 test -s ports
+	(umask 077 && echo t0ken >token)
+	echo '{sent: .input}' >body.jq
+	echo '{status, got: .body}' >result.jq
+	echo '{"id":"x","input":7}' | jobq-push >/dev/null
+	run_apart timeout 30 jobq-work --until-empty --events \
+		--post "http://127.0.0.1:$(jq .http ports)/echo" \
+		--header 'X-A: 1' --header 'X-B: 2' --token-file token \
+		--body body.jq --result-map result.jq
+	same 0 "$status"
+	jq -es 'last.output == {status: 200, got: {sent: 7}}' <<<"$stdout"
+	json '.headers | .authorization == "Bearer t0ken" and .["x-a"] == "1"
+		and .["x-b"] == "2"' log
+}
+
+@test "work: a secret that jobq-run would show to others is refused" {
+	for option in --post=http://u:s3cr3t@localhost/ \
+		'--header=authorization: s3cr3t'; do
+		run_apart jobq-work --post http://localhost/ "$option"
+		same 2 "$status"
+		has "$stderr" "can be read by others" "(--token-file)"
+		lacks "$stdout$stderr" s3cr3t
+	done
+	not test -e q.db
+}
+
+@test "work: what does the work is checked as in jobq-run, in its words" {
+	while read -r arguments; do
+		# shellcheck disable=SC2086 # several words
+		run_apart jobq-work $arguments
+		same "2:" "$status:$stdout"
+		work=${stderr//jobq-work/jobq-run}
+		# shellcheck disable=SC2086
+		run_apart jobq-run $arguments </dev/null
+		same "2:$stderr" "$status:$work"
+		has "$stderr" jobq-run
+	done <<-'END'
+
+		true
+		--argv f -- true
+		--argv f --dir d
+		--post http://localhost/ -- true
+		--post http://localhost/ --dir d
+		--coprocess --dir d
+		--coprocess --post http://localhost/
+		--coprocess --result text -- true
+		--depth 2 -- true
+		--token-file t -- true
+		--output-limit 1 -- true
+		--halt often -- true
+		--permanent x -- true
+	END
+	not test -e q.db
+	# What only the runner can see, it says before anything is taken.
+	run_apart timeout 30 jobq-work --dir nosuch
+	same 2 "$status"
+	has "$stderr" "jobq-run: " nosuch
+	not test -e q.db
+}
+
+@test "work: --halt ends it when so many have failed, exit 1" {
+	push_jobs 9
+	run_apart timeout 30 jobq-work --halt soon,fail=3 -- sh -c 'exit 3'
+	same 1 "$status"
+	counts 3 "attempt = 1"
+	counts 6 "attempt = 0"
+	# Fewer are no reason to end, nor to exit 1: they are repeated later.
+	run_apart timeout 30 jobq-work --halt now,fail=7 --until-empty \
+		--lease 1 -- sh -c 'exit 3'
+	same 0 "$status"
+}
+
+@test "work: --halt counts on when the circle is built anew" {
+	push_jobs 6
+	run_apart timeout 30 jobq-work --lease 1 --interval 0.1 \
+		--halt now,fail=3 -- sh -c 'echo >>ran
+		case $(wc -l <ran) in
+		2) kill -KILL $PPID ;; # its own attempt is one of nobody
+		*) exit 3 ;;
+		esac'
+	same 1 "$status"
+	has "$stderr" "a new circle"
+	same 4 "$(wc -l <ran)"
+	counts 3 "stage <> 2"
+}
+
 @test "work: the runner and its jobs know nothing of the store" {
 	push_jobs 1
 	export JOBQ_A_TOKEN=secret NOTIFY_SOCKET=
@@ -562,6 +687,37 @@ assert b" 200 " in parts.makefile("rb").readline()'
 		'jobq-work --until-empty --print -- sh -c "exit 64" | sh'
 	same 1 "$status"
 	same 6 "$(state bad)"
+}
+
+@test "work: the script of --print has every option of the runner" {
+	cat >there <<-'END'
+		--jobs 2 --dir a/dir --timeout 5000ms --grace 1000ms
+		--stdin none --result text --output-limit 2048
+		--pipe-wait 100ms --permanent 3 --clean-env
+		--halt soon,fail=2 --joblog log --output-dir out
+		--env-from .meta.env -- '{id}'
+	END
+	jobq-work -j 2 --print --env-from .meta.env --output-dir out \
+		--joblog log --halt soon,fail=2 --clean-env --permanent 3 \
+		--pipe-wait 0.1 --output-limit 2KiB --result text --stdin none \
+		--grace 1 --timeout 5 --dir a/dir -- '{id}' >w.sh
+	same "$(xargs -0 <there | tr -s '\n' ' ')" \
+		"$(sed -n 's/.*jobq-run" //p' w.sh | sed "s,--resume /dev/null ,,") "
+	jobq-work --print --post http://h/ --header a:1 --header b:2 \
+		--token-file t --body b --result-map r >w.sh
+	has "$(<w.sh)" "--post http://h/ --header a:1 --header b:2 --token-file\
+ t --body b --result-map r --"
+	jobq-work --print --coprocess --depth 3 -- c >w.sh
+	has "$(<w.sh)" " --coprocess --depth 3 -- c"
+}
+
+@test "work: the script of --print ends by --halt, exit 1" {
+	push_jobs 5
+	jobq-work --print --halt soon,fail=2 -- sh -c 'exit 3' >w.sh
+	shellcheck -s sh -e SC2016,SC2086,SC2094,SC2317 w.sh
+	run_apart timeout 30 sh w.sh
+	same 1 "$status"
+	counts 2 "attempt = 1"
 }
 
 @test "work: the script of --print stops in good order" {
