@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "banned.h"
@@ -42,4 +43,18 @@ jobq_file_read(const char *path, size_t max_bytes, struct jobq_buf *out,
 		    "'%s' is longer than %zu bytes", path, max_bytes);
 	close(fd);
 	return status;
+}
+
+enum jobq_status
+jobq_file_check_private(
+    const char *path, const char *what, struct jobq_err *err)
+{
+	struct stat info;
+
+	if (stat(path, &info) != 0 || (info.st_mode & 077) == 0)
+		return JOBQ_OK;
+	return jobq_fail(err, JOBQ_CONFIG,
+	    "others may use the %s '%s' (its mode is %04o); make it yours "
+	    "alone: chmod 600 '%s'",
+	    what, path, info.st_mode & 07777U, path);
 }

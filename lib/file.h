@@ -17,4 +17,12 @@
 enum jobq_status jobq_file_read(const char *path, size_t max_bytes,
     struct jobq_buf *out, struct jobq_err *err);
 
+/*
+ * Whether a file with a secret in it, which is what people know it as, is its
+ * owner's alone: JOBQ_CONFIG when others may read or write it. One that is
+ * not there is.
+ */
+enum jobq_status jobq_file_check_private(
+    const char *path, const char *what, struct jobq_err *err);
+
 #endif

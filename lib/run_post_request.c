@@ -329,11 +329,9 @@ put_token(
 
 	if (path == NULL)
 		return JOBQ_OK;
-	if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
-		return jobq_fail(err, JOBQ_CONFIG,
-		    "others may use the token file '%s' (its mode is %04o); "
-		    "make it yours alone: chmod 600 '%s'",
-		    path, info.st_mode & 07777U, path);
+	status = jobq_file_check_private(path, "token file", err);
+	if (status != JOBQ_OK)
+		return status;
 	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
 		return jobq_fail(err, JOBQ_CONFIG,
 		    "the token file '%s' is no regular file, so it cannot be "

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "driver.h"
+#include "file.h"
 #include "line.h"
 #include "log.h"
 #include "mem.h"
@@ -90,6 +91,20 @@ open_adapter(struct jobq_store *store, struct jobq_err *err)
 	return status;
 }
 
+/* The URL to open; a file that names one with a password must be private. */
+static enum jobq_status
+find_url(const char *given, char **url, struct jobq_err *err)
+{
+	char *source = NULL;
+	enum jobq_status status = jobq_store_find_url(given, url, &source, err);
+
+	if (status == JOBQ_OK && source[0] == '/' && jobq_url_has_secret(*url))
+		status = jobq_file_check_private(
+		    source, "password in the settings file", err);
+	free(source);
+	return status;
+}
+
 enum jobq_status
 jobq_store_open(const char *url, enum jobq_store_mode mode,
     struct jobq_store **out, struct jobq_err *err)
@@ -99,7 +114,7 @@ jobq_store_open(const char *url, enum jobq_store_mode mode,
 	enum jobq_status status;
 	const char *left;
 
-	status = jobq_store_find_url(url, &found, NULL, err);
+	status = find_url(url, &found, err);
 	if (status == JOBQ_OK) {
 		jobq_url_redact(found, &store->name);
 		status = jobq_url_parse(&store->url, found, err);
