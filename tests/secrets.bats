@@ -83,7 +83,7 @@ for text in seen:
 		# shellcheck disable=SC2086 # several words
 		timeout 30 $command --store="$url" <in >out 2>err || true
 		spied "${command%% *}"
-		echo "${command%% *}" >>done
+		echo "${command%% *}" >>tried
 		echo '{"id":"a"}' >in
 	done <<-'END'
 		jobq-push
@@ -103,7 +103,7 @@ for text in seen:
 		"$command" --dump-options | grep -q '^store	' &&
 			echo "${command##*/}"
 	done | grep -vxE 'jobq-(doctor|watch|work)' >all
-	same "$(<all)" "$(sort done)"
+	same "$(<all)" "$(sort tried)"
 }
 
 @test "secrets: nor is it in any other form of the option" {
