@@ -10,6 +10,7 @@
 
 #include "banned.h"
 
+/* Written once for two objects: the options as given, and as they were. */
 /* clang-format off */
 #define DEFAULTS {                                              \
 	.run = {                                                \
@@ -27,7 +28,6 @@
 	},                                                      \
 }
 /* clang-format on */
-
 static const struct jobq_run_given defaults = DEFAULTS;
 struct jobq_run_given jobq_run_given = DEFAULTS;
 

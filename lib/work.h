@@ -16,7 +16,6 @@
 
 #define JOBQ_NOT_GIVEN ((int64_t)-2) /* the stage's own default holds */
 
-/* Those of jobq-run are in jobq_run_given (run_opts.h), too, as they stood. */
 struct jobq_work_options {
 	/* Of jobq-claim; texts may be NULL. */
 	int64_t places;
@@ -27,6 +26,7 @@ struct jobq_work_options {
 	const char *store_url; /* of --store */
 	struct jobq_list queues;
 
+	/* Of jobq-run, which gets them as run_opts.h has them. */
 	const struct jobq_run_options *run;
 
 	bool events;	     /* what the runner prints, on stdout, too */
