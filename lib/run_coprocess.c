@@ -145,42 +145,11 @@ start(struct jobq_task *task, struct jobq_err *err)
 	jobq_stream_begin(&task->out, (size_t)limit);
 	jobq_stream_begin(&task->err, (size_t)limit);
 	task->begun_ns = jobq_mono_ns();
-	jobq_coprocess_write(co);
+	jobq_coprocess_write_soon(co);
 	return JOBQ_OK;
 }
 
 /* --- stopping one -------------------------------------------------------- */
-
-static const char *
-stop_reason(const struct jobq_task *task)
-{
-	switch (task->cause) {
-	case JOBQ_CAUSE_TIMEOUT:
-		return "timeout";
-	case JOBQ_CAUSE_CANCEL:
-		return "cancel";
-	case JOBQ_CAUSE_LOST:
-		return "lost";
-	case JOBQ_CAUSE_NONE:
-	case JOBQ_CAUSE_QUIT:
-		break;
-	}
-	return "shutdown";
-}
-
-static void
-put_stop(struct jobq_buf *out, const struct jobq_task *task)
-{
-	jobq_buf_puts(out, "{\"event\":\"stop\",\"id\":");
-	jobq_json_put_string(out, task->id, strlen(task->id));
-	if (task->job.has_lease) {
-		jobq_buf_puts(out, ",\"epoch\":");
-		jobq_buf_int(out, task->job.epoch);
-	}
-	jobq_buf_puts(out, ",\"reason\":\"");
-	jobq_buf_puts(out, stop_reason(task));
-	jobq_buf_puts(out, "\"}\n");
-}
 
 static void
 ask(struct jobq_task *task)
@@ -191,9 +160,8 @@ ask(struct jobq_task *task)
 		return;
 	if (place_of(co, task) >= co->given)
 		end_soon(task);
-	else if (co->process.in.fd >= 0)
-		put_stop(&co->in, task);
-	jobq_coprocess_write(co);
+	else
+		jobq_coprocess_put_stop(co, task);
 }
 
 static void
@@ -314,7 +282,7 @@ start_again(struct jobq_coprocess *co)
 	struct jobq_err err;
 
 	if (jobq_coprocess_spawn(co, &err) == JOBQ_OK) {
-		jobq_coprocess_write(co);
+		jobq_coprocess_write_soon(co);
 		return;
 	}
 	jobq_run_fault(co->run, co->task[0]->id, &err);
@@ -429,6 +397,8 @@ close_all(struct jobq_run *run)
 	if (all != NULL) {
 		jobq_object_release(&all->members);
 		jobq_buf_release(&all->text);
+		jobq_buf_release(&all->batch);
+		free(all->line_end);
 		free(all->err_buffer);
 		free(all->item);
 	}
@@ -446,6 +416,8 @@ static const struct jobq_handler handler = {
 	.shut = shut,
 	.pause = jobq_coprocess_pause,
 	.look = look,
+	.starts_together = true,
+	.give = jobq_coprocess_give,
 	.finish = finish,
 	.close = close_all,
 };
@@ -487,6 +459,7 @@ jobq_coprocess_open(struct jobq_run *run, struct jobq_err *err)
 	all->item = jobq_xcalloc(all->count, sizeof(all->item[0]));
 	all->backoff =
 	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
+	all->line_end = jobq_xcalloc(depth, sizeof(all->line_end[0]));
 	all->err_buffer = jobq_xmalloc(JOBQ_EXEC_READ_BYTES);
 	all->soon.due = soon_due;
 	all->soon.context = run;

@@ -1,14 +1,16 @@
 /*
  * What the files of the coprocess handler share: run_coprocess.c gives jobs
  * to processes and decides what becomes of them, run_coprocess_process.c
- * starts, feeds, reads and ends the processes, run_coprocess_line.c
- * understands what they say.
+ * starts, reads and ends the processes, run_coprocess_input.c writes to them,
+ * run_coprocess_line.c understands what they say.
  */
 #ifndef JOBQ_RUN_COPROCESS_H
 #define JOBQ_RUN_COPROCESS_H
 
 #include "run_engine.h"
 #include "run_exec.h"
+
+#define JOBQ_COPROCESS_CLOSED_MS 1000 /* from the end of a pipe to KILL */
 
 enum jobq_coprocess_state {
 	JOBQ_COPROCESS_NONE,   /* no process; one is started when needed */
@@ -33,10 +35,13 @@ struct jobq_coprocess {
 	bool partial; /* the last one given is not written whole */
 
 	struct jobq_task_process process;
-	struct jobq_buf in;   /* is being written, process.in_sent bytes of it
-			       */
+	/* The rest of a line that was not taken whole, and stops; of it
+	 * process.in_sent bytes are written. */
+	struct jobq_buf in;
+	bool due;	      /* it may be written to when the round ends */
 	struct jobq_buf line; /* of standard output, not whole yet */
 	bool skipping;	      /* inside a line too long for an answer */
+	bool heard;	      /* standard error, since the last read */
 	bool answered;	      /* at least once */
 	bool complained;
 	bool died;	    /* nobody had asked it to end */
@@ -51,10 +56,14 @@ struct jobq_coprocesses {
 	size_t depth; /* tasks that one has at most */
 	int deaths;   /* in a row, without any answer */
 	bool strays;  /* were left at the last look at them */
+	bool due;     /* one of them is */
 	struct jobq_backoff backoff;
 	struct jobq_timer soon; /* tasks that nothing is done for end */
 	struct jobq_object members;
 	struct jobq_buf text;
+	struct jobq_buf batch; /* lines for one write */
+	size_t *line_end;      /* of each of them, up to depth */
+	size_t batched;
 	char *err_buffer; /* JOBQ_EXEC_READ_BYTES */
 };
 
@@ -73,21 +82,35 @@ void jobq_coprocess_again(struct jobq_coprocess *co);
 /* What is no JOBQ_OK is the worker's fault. */
 enum jobq_status jobq_coprocess_spawn(
     struct jobq_coprocess *co, struct jobq_err *err);
-/* Writes what is to be written, as far as it is taken. */
-void jobq_coprocess_write(struct jobq_coprocess *co);
+/* Takes one of its pipes out of the loop and closes it, if it is open. */
+void jobq_coprocess_close(struct jobq_coprocess *co, struct jobq_watch *watch);
 /*
  * Ends it: EOF at once, TERM and KILL after so many ms (-1: no TERM). What
  * an earlier call has set is only made sooner.
  */
 void jobq_coprocess_end(
     struct jobq_coprocess *co, int64_t term_ms, int64_t kill_ms);
-/* Takes what it has written on standard error up to now. */
+/*
+ * Takes what it has written on standard error up to now, unless that was done
+ * since the last read of standard output.
+ */
 void jobq_coprocess_hear_err(struct jobq_coprocess *co);
 void jobq_coprocess_pause(struct jobq_run *run, bool paused);
 /* After jobq_tree_mark(): those that are over are gone. */
 void jobq_coprocess_look(struct jobq_coprocess *co);
 void jobq_coprocess_init(struct jobq_run *run, struct jobq_coprocess *co);
 void jobq_coprocess_release(struct jobq_coprocess *co);
+
+/* run_coprocess_input.c. */
+/* What is to be written is, when the round ends. */
+void jobq_coprocess_write_soon(struct jobq_coprocess *co);
+/* The same for a line that stops a job which it was given. */
+void jobq_coprocess_put_stop(
+    struct jobq_coprocess *co, const struct jobq_task *task);
+/* The end of the round: writes to all, as far as they take it. */
+void jobq_coprocess_give(struct jobq_run *run);
+void jobq_coprocess_in_ready(void *context, unsigned what);
+void jobq_coprocess_close_input(struct jobq_coprocess *co);
 
 /* run_coprocess_line.c: bytes of standard output and error; len 0 is the end
  * of a last line without newline. */

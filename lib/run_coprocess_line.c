@@ -104,7 +104,7 @@ end_task(struct jobq_coprocess *co, struct jobq_task *task)
 	jobq_coprocess_hear_err(co);
 	jobq_coprocess_detach(task);
 	jobq_task_post(task, JOBQ_EXIT);
-	jobq_coprocess_write(co);
+	jobq_coprocess_write_soon(co);
 }
 
 static void

@@ -1,10 +1,8 @@
 /*
  * The process of a coprocess: its start, its pipes, its end.
  *
- * None of its pipes blocks on our side. At any time at most one job
- * line is on the way, and lines that stop jobs it was given; the next job's
- * line is made when that is out, so a process that does not read costs no
- * more than one line. Who has the whole line of a job has the job in hand.
+ * None of its pipes blocks on our side. What it is given is told in
+ * run_coprocess_input.c.
  *
  * The end has three steps: no more input; TERM; KILL, again and again until
  * nothing is left of what it started, or until that is abandoned. It stays
@@ -25,116 +23,15 @@
 #define KILL_AGAIN_MS 100
 #define ABANDON_MS 10000
 #define ABANDON_FORCED_MS 500
-#define CLOSED_MS 1000 /* from the end of a pipe to KILL */
 
-static void
-close_watch(struct jobq_coprocess *co, struct jobq_watch *watch)
+void
+jobq_coprocess_close(struct jobq_coprocess *co, struct jobq_watch *watch)
 {
 	int fd = watch->fd;
 
 	jobq_watch_remove(co->run->loop, watch);
 	if (fd >= 0)
 		close(fd);
-}
-
-/* --- what goes in -------------------------------------------------------- */
-
-/* The job line, with the id by which it is answered. */
-static void
-put_line(struct jobq_buf *out, const struct jobq_task *task)
-{
-	static const char *const drop[] = { "id", NULL };
-
-	if (task->job.id != NULL) {
-		jobq_buf_add(out, task->line.data, task->line.len);
-	} else {
-		bool more = jobq_line_strip(&task->job.members, drop, out);
-
-		jobq_buf_puts(out, more ? ",\"id\":" : "\"id\":");
-		jobq_json_put_string(out, task->id, strlen(task->id));
-		jobq_buf_putc(out, '}');
-	}
-	jobq_buf_putc(out, '\n');
-}
-
-/* Nothing more goes in; who has not got its line whole is not given. */
-static void
-close_input(struct jobq_coprocess *co)
-{
-	close_watch(co, &co->process.in);
-	jobq_buf_clear(&co->in);
-	co->process.in_sent = 0;
-	if (co->partial)
-		co->given--;
-	co->partial = false;
-}
-
-/* Puts the next line into the empty buffer; false when there is none. */
-static bool
-next_line(struct jobq_coprocess *co)
-{
-	jobq_buf_clear(&co->in);
-	co->process.in_sent = 0;
-	co->partial = false;
-	if (co->given == co->count)
-		return false;
-	put_line(&co->in, co->task[co->given++]);
-	co->partial = true;
-	return true;
-}
-
-/* A process that reads no more, and has no job in hand, is of no use. */
-static void
-check_input(struct jobq_coprocess *co)
-{
-	if (co->state != JOBQ_COPROCESS_ALIVE || co->process.in.fd >= 0 ||
-	    co->given > 0 || co->count == 0)
-		return;
-	co->died = true;
-	co->closed = "standard input";
-	jobq_coprocess_end(co, -1, CLOSED_MS);
-}
-
-void
-jobq_coprocess_write(struct jobq_coprocess *co)
-{
-	struct jobq_task_process *process = &co->process;
-	bool blocked = false;
-
-	while (co->state == JOBQ_COPROCESS_ALIVE && process->in.fd >= 0) {
-		size_t left = co->in.len - process->in_sent;
-		ssize_t put;
-
-		if (left == 0) {
-			if (!next_line(co))
-				break;
-			continue;
-		}
-		put =
-		    write(process->in.fd, co->in.data + process->in_sent, left);
-		if (put >= 0) {
-			process->in_sent += (size_t)put;
-		} else if (errno == EAGAIN) {
-			blocked = true;
-			break;
-		} else if (errno != EINTR) {
-			close_input(co);
-		}
-	}
-	if (process->in.fd >= 0 && (process->in.want != 0) != blocked)
-		jobq_watch_want(
-		    co->run->loop, &process->in, blocked ? JOBQ_WRITE : 0);
-	check_input(co);
-}
-
-static void
-in_ready(void *context, unsigned what)
-{
-	struct jobq_coprocess *co = context;
-
-	if ((what & JOBQ_HANGUP) != 0)
-		close_input(co);
-	jobq_coprocess_write(co);
 }
 
 /* --- what comes out ------------------------------------------------------ */
@@ -145,13 +42,13 @@ take_out(struct jobq_coprocess *co, const char *bytes, size_t len)
 	jobq_coprocess_out(co, bytes, len);
 	if (len > 0)
 		return;
-	close_watch(co, &co->process.out);
+	jobq_coprocess_close(co, &co->process.out);
 	if (co->state != JOBQ_COPROCESS_ALIVE)
 		return;
 	/* It ends, most often; if not, it cannot answer any more. */
 	co->died = true;
 	co->closed = "standard output";
-	jobq_coprocess_end(co, -1, CLOSED_MS);
+	jobq_coprocess_end(co, -1, JOBQ_COPROCESS_CLOSED_MS);
 }
 
 static void
@@ -160,7 +57,7 @@ take_err(struct jobq_coprocess *co, const char *bytes, size_t len)
 	if (len > 0)
 		jobq_coprocess_err(co, bytes, len);
 	else
-		close_watch(co, &co->process.err);
+		jobq_coprocess_close(co, &co->process.err);
 }
 
 static void
@@ -174,6 +71,7 @@ read_once(struct jobq_coprocess *co, struct jobq_watch *watch)
 
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	co->heard = false;
 	if (watch == &co->process.out)
 		take_out(co, buffer, got > 0 ? (size_t)got : 0);
 	else
@@ -213,6 +111,9 @@ drain(struct jobq_coprocess *co, struct jobq_watch *watch)
 void
 jobq_coprocess_hear_err(struct jobq_coprocess *co)
 {
+	if (co->heard)
+		return;
+	co->heard = true;
 	drain(co, &co->process.err);
 }
 
@@ -245,7 +146,7 @@ exited(void *context, unsigned what)
 	if (co->state == JOBQ_COPROCESS_ALIVE) {
 		co->died = true;
 		co->state = JOBQ_COPROCESS_ENDING;
-		close_input(co);
+		jobq_coprocess_close_input(co);
 	}
 	drain(co, &co->process.err);
 	drain(co, &co->process.out);
@@ -271,7 +172,7 @@ watch_all(struct jobq_coprocess *co, int in, int out, int err)
 	fcntl(in, F_SETFL, O_NONBLOCK);
 	fcntl(out, F_SETFL, O_NONBLOCK);
 	fcntl(err, F_SETFL, O_NONBLOCK);
-	jobq_watch_add(loop, &process->in, in, 0, in_ready, co);
+	jobq_watch_add(loop, &process->in, in, 0, jobq_coprocess_in_ready, co);
 	jobq_watch_add(loop, &process->out, out, want, out_ready, co);
 	jobq_watch_add(loop, &process->err, err, want, err_ready, co);
 	jobq_watch_add(
@@ -343,9 +244,9 @@ finish(struct jobq_coprocess *co)
 	drain(co, &process->err);
 	drain(co, &process->out);
 	jobq_coprocess_out(co, NULL, 0);
-	close_watch(co, &process->in);
-	close_watch(co, &process->out);
-	close_watch(co, &process->err);
+	jobq_coprocess_close(co, &process->in);
+	jobq_coprocess_close(co, &process->out);
+	jobq_coprocess_close(co, &process->err);
 	jobq_watch_remove(run->loop, &process->exit);
 	jobq_timer_stop(run->loop, &co->step);
 	jobq_tree_remove(run, process);
@@ -417,7 +318,7 @@ jobq_coprocess_end(struct jobq_coprocess *co, int64_t term_ms, int64_t kill_ms)
 	int64_t now_ms = jobq_mono_ms();
 
 	if (co->state == JOBQ_COPROCESS_ALIVE)
-		close_input(co);
+		jobq_coprocess_close_input(co);
 	co->state = JOBQ_COPROCESS_ENDING;
 	if (term_ms >= 0)
 		co->term_at_ms = now_ms + term_ms;

@@ -33,6 +33,9 @@ struct jobq_handler {
 	/* Posts JOBQ_LEFT or JOBQ_ALONE to those cleaned or swept up;
 	 * returns whether anything at all is left of earlier tasks. */
 	bool (*look)(struct jobq_run *run);
+	/* At the end of a round, when what it has told is written: passes on
+	 * what start() only noted, all at once. NULL: start() does it. */
+	void (*give)(struct jobq_run *run);
 	/* Fills in the outcome; what is still there is abandoned. */
 	void (*finish)(struct jobq_task *task);
 	void (*close)(struct jobq_run *run);

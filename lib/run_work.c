@@ -341,6 +341,8 @@ jobq_run_work(struct jobq_run *run, struct jobq_err *err)
 		while (may_start(run))
 			jobq_task_post(run->first_waiting, JOBQ_PLACE);
 		jobq_out_flush(run);
+		if (run->handler->give != NULL)
+			run->handler->give(run);
 	} while (!finished(run));
 	if (run->status != JOBQ_OK) {
 		*err = run->err;
