@@ -30,13 +30,11 @@ jobq_buf_clear(struct jobq_buf *buf)
 }
 
 /* cap counts the byte of the NUL; doubling keeps adding linear. */
-void
-jobq_buf_reserve(struct jobq_buf *buf, size_t extra)
+static void
+grow(struct jobq_buf *buf, size_t extra)
 {
 	size_t cap;
 
-	if (buf->data != NULL && extra < buf->cap - buf->len)
-		return;
 	if (extra > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4)
 		extra = SIZE_MAX - buf->len - 1; /* fails below, and says so */
 	cap = buf->cap < LEAST_CAP ? LEAST_CAP : buf->cap;
@@ -49,10 +47,23 @@ jobq_buf_reserve(struct jobq_buf *buf, size_t extra)
 	buf->data[buf->len] = '\0';
 }
 
-void
-jobq_buf_add(struct jobq_buf *buf, const void *bytes, size_t len)
+static inline void
+reserve(struct jobq_buf *buf, size_t extra)
 {
-	jobq_buf_reserve(buf, len);
+	if (buf->data == NULL || extra >= buf->cap - buf->len)
+		grow(buf, extra);
+}
+
+void
+jobq_buf_reserve(struct jobq_buf *buf, size_t extra)
+{
+	reserve(buf, extra);
+}
+
+static inline void
+add(struct jobq_buf *buf, const void *bytes, size_t len)
+{
+	reserve(buf, len);
 	if (len > 0)
 		memcpy(buf->data + buf->len, bytes, len);
 	buf->len += len;
@@ -60,15 +71,21 @@ jobq_buf_add(struct jobq_buf *buf, const void *bytes, size_t len)
 }
 
 void
+jobq_buf_add(struct jobq_buf *buf, const void *bytes, size_t len)
+{
+	add(buf, bytes, len);
+}
+
+void
 jobq_buf_puts(struct jobq_buf *buf, const char *text)
 {
-	jobq_buf_add(buf, text, strlen(text));
+	add(buf, text, strlen(text));
 }
 
 void
 jobq_buf_putc(struct jobq_buf *buf, char c)
 {
-	jobq_buf_reserve(buf, 1);
+	reserve(buf, 1);
 	buf->data[buf->len++] = c;
 	buf->data[buf->len] = '\0';
 }
