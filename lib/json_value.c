@@ -104,8 +104,11 @@ key_equals(struct jobq_span key, const char *name, size_t len)
 	const char *end = key.at + key.len;
 	const char *name_end = name + len;
 
-	if (memchr(key.at, '\\', key.len) == NULL)
-		return key.len == len && memcmp(key.at, name, len) == 0;
+	/* An escape is longer than what it stands for. */
+	if (key.len < len || (key.len == len && memcmp(at, name, len) != 0))
+		return false;
+	if (memchr(at, '\\', key.len) == NULL)
+		return key.len == len;
 	while (at < end) {
 		char bytes[4];
 		size_t count = 1;
