@@ -256,6 +256,16 @@ put_text(struct jobq_buf *out, const char *name, const char *text)
 	jobq_json_put_string(out, text, strlen(text));
 }
 
+/* A text of ours, in which nothing needs an escape. */
+static void
+put_plain(struct jobq_buf *out, const char *name, const char *text)
+{
+	jobq_buf_puts(out, name);
+	jobq_buf_putc(out, '"');
+	jobq_buf_puts(out, text);
+	jobq_buf_putc(out, '"');
+}
+
 static void
 put_int(struct jobq_buf *out, const char *name, int64_t number)
 {
@@ -266,16 +276,24 @@ put_int(struct jobq_buf *out, const char *name, int64_t number)
 }
 
 void
+jobq_event_begin_at(struct jobq_buf *out, enum jobq_event_kind kind,
+    const char *id, int64_t epoch, const char *worker, int64_t n,
+    const char *at)
+{
+	put_plain(out, "{\"event\":", jobq_event_name(kind));
+	put_text(out, ",\"id\":", id);
+	put_int(out, ",\"epoch\":", epoch);
+	put_text(out, ",\"worker\":", worker);
+	put_int(out, ",\"n\":", n);
+	put_plain(out, ",\"at\":", at);
+}
+
+void
 jobq_event_begin(struct jobq_buf *out, enum jobq_event_kind kind,
     const char *id, int64_t epoch, const char *worker, int64_t n)
 {
 	char now[JOBQ_TIME_SIZE];
 
 	jobq_time_format(jobq_wall_ms(), now);
-	put_text(out, "{\"event\":", jobq_event_name(kind));
-	put_text(out, ",\"id\":", id);
-	put_int(out, ",\"epoch\":", epoch);
-	put_text(out, ",\"worker\":", worker);
-	put_int(out, ",\"n\":", n);
-	put_text(out, ",\"at\":", now);
+	jobq_event_begin_at(out, kind, id, epoch, worker, n, now);
 }

@@ -70,4 +70,9 @@ bool jobq_event_is_ending(enum jobq_event_kind kind);
 void jobq_event_begin(struct jobq_buf *out, enum jobq_event_kind kind,
     const char *id, int64_t epoch, const char *worker, int64_t n);
 
+/* The same with the text of a time (jobq_time_format) in place of now. */
+void jobq_event_begin_at(struct jobq_buf *out, enum jobq_event_kind kind,
+    const char *id, int64_t epoch, const char *worker, int64_t n,
+    const char *at);
+
 #endif

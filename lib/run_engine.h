@@ -6,6 +6,7 @@
 #define JOBQ_RUN_ENGINE_H
 
 #include "backoff.h"
+#include "clock.h"
 #include "event.h"
 #include "run.h"
 #include "run_files.h"
@@ -60,7 +61,8 @@ struct jobq_run {
 	bool lost;		/* something in a file beside the output */
 	struct jobq_timer hold; /* nothing is started until it is due */
 	uint64_t done, failed;
-	struct jobq_buf text; /* an event in the making */
+	struct jobq_buf text;	 /* an event in the making */
+	char at[JOBQ_TIME_SIZE]; /* now, of this round's events; "": ask */
 	struct jobq_result result;
 };
 

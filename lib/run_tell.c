@@ -20,9 +20,15 @@ jobq_tell_begin(struct jobq_task *task, enum jobq_event_kind kind)
 	struct jobq_buf *text = &task->run->text;
 	const struct jobq_job *job = &task->job;
 
+	if (task->run->at[0] == '\0')
+		jobq_time_format(jobq_wall_ms(), task->run->at);
 	jobq_buf_clear(text);
-	jobq_event_begin(text, kind, task->id,
-	    job->has_lease ? job->epoch : JOBQ_ABSENT, job->worker, ++task->n);
+	jobq_event_begin_at(text, kind, task->id,
+	    job->has_lease ? job->epoch : JOBQ_ABSENT, job->worker, ++task->n,
+	    task->run->at);
+	/* What starts processes makes rounds that last too long for one. */
+	if (task->run->handler->give == NULL)
+		task->run->at[0] = '\0';
 	return text;
 }
 

@@ -331,6 +331,7 @@ jobq_run_work(struct jobq_run *run, struct jobq_err *err)
 		at_once = run->quit_due || run->look || may_start(run);
 
 		jobq_feed_update(run);
+		run->at[0] = '\0';
 		jobq_loop_turn(run->loop, at_once ? 0 : -1);
 		if (run->quit_due)
 			quit_tasks(run);
