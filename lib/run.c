@@ -316,10 +316,11 @@ static void
 drain(struct jobq_task *task)
 {
 	struct jobq_run *run = task->run;
-	int64_t now_ms = jobq_mono_ms();
-	int64_t due_ms = now_ms + run->options.pipe_wait_ms;
+	int64_t now_ms, due_ms;
 
 	task->ended_ns = jobq_mono_ns();
+	now_ms = task->ended_ns / 1000000;
+	due_ms = now_ms + run->options.pipe_wait_ms;
 	jobq_timer_stop(run->loop, &task->timeout);
 	if (jobq_leases_lapsed(task))
 		task->cause = JOBQ_CAUSE_LOST;

@@ -130,7 +130,8 @@ static enum jobq_status
 start(struct jobq_task *task, struct jobq_err *err)
 {
 	struct jobq_run *run = task->run;
-	struct jobq_coprocess *co = choose(run->own);
+	struct jobq_coprocesses *all = run->own;
+	struct jobq_coprocess *co = choose(all);
 	uint64_t limit = run->options.output_limit_bytes;
 	enum jobq_status status = JOBQ_OK;
 
@@ -144,7 +145,9 @@ start(struct jobq_task *task, struct jobq_err *err)
 	}
 	jobq_stream_begin(&task->out, (size_t)limit);
 	jobq_stream_begin(&task->err, (size_t)limit);
-	task->begun_ns = jobq_mono_ns();
+	if (all->begun_ns == 0)
+		all->begun_ns = jobq_mono_ns();
+	task->begun_ns = all->begun_ns;
 	jobq_coprocess_write_soon(co);
 	return JOBQ_OK;
 }

@@ -53,10 +53,11 @@ struct jobq_coprocess {
 struct jobq_coprocesses {
 	struct jobq_coprocess *item;
 	size_t count;
-	size_t depth; /* tasks that one has at most */
-	int deaths;   /* in a row, without any answer */
-	bool strays;  /* were left at the last look at them */
-	bool due;     /* one of them is */
+	size_t depth;	  /* tasks that one has at most */
+	int deaths;	  /* in a row, without any answer */
+	bool strays;	  /* were left at the last look at them */
+	bool due;	  /* one of them is */
+	int64_t begun_ns; /* of those that start in this round; 0: none */
 	struct jobq_backoff backoff;
 	struct jobq_timer soon; /* tasks that nothing is done for end */
 	struct jobq_object members;

@@ -200,6 +200,7 @@ jobq_coprocess_give(struct jobq_run *run)
 	if (!all->due)
 		return;
 	all->due = false;
+	all->begun_ns = 0;
 	for (size_t i = 0; i < all->count; i++) {
 		struct jobq_coprocess *co = &all->item[i];
 

@@ -185,11 +185,11 @@ void
 jobq_leases_enter(struct jobq_task *task)
 {
 	struct jobq_leases *leases = task->run->leases;
-	int64_t now_ms = jobq_mono_ms();
-	int64_t at_ms;
+	int64_t now_ms, at_ms;
 
 	if (!jobq_task_leased(task))
 		return;
+	now_ms = jobq_mono_ms();
 	at_ms = now_ms + interval_ms(task);
 	if (leases->timer.at_ms == 0 || at_ms < leases->timer.at_ms)
 		jobq_timer_set(task->run->loop, &leases->timer, at_ms);
