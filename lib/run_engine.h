@@ -58,8 +58,9 @@ struct jobq_run {
 	struct jobq_err err;
 	int faults; /* of the worker, in a row */
 	struct jobq_backoff backoff;
-	bool lost;		/* something in a file beside the output */
-	struct jobq_timer hold; /* nothing is started until it is due */
+	bool lost;		 /* something in a file beside the output */
+	struct jobq_timer hold;	 /* nothing is started until it is due */
+	struct jobq_timer leave; /* then unsent output is left, if forced */
 	uint64_t done, failed;
 	struct jobq_buf text;	 /* an event in the making */
 	char at[JOBQ_TIME_SIZE]; /* now, of this round's events; "": ask */

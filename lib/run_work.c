@@ -21,6 +21,7 @@
 
 #define FIRST_BACKOFF_MS 250
 #define MOST_BACKOFF_MS 30000
+#define LEAVE_MS 800 /* for endings to be read, after a second signal */
 
 void
 jobq_run_say(struct jobq_run *run, enum jobq_level level, const char *code,
@@ -79,11 +80,17 @@ running(const struct jobq_run *run)
 	return run->tasks.count - run->waiting;
 }
 
+/* The second one kills; the third does not wait for the reader either. */
 static void
-stop_signal(struct jobq_run *run)
+stop_signal(struct jobq_run *run, bool again)
 {
-	if (run->quitting && !run->halting) {
+	if (again) {
 		run->quit_due = true;
+		if (run->forced)
+			jobq_timer_stop(run->loop, &run->leave);
+		else
+			jobq_timer_set(
+			    run->loop, &run->leave, jobq_mono_ms() + LEAVE_MS);
 		run->forced = true;
 		return;
 	}
@@ -118,6 +125,7 @@ static void
 signalled(void *context, const struct signalfd_siginfo *info)
 {
 	struct jobq_run *run = context;
+	bool again = run->signal != 0;
 
 	switch (info->ssi_signo) {
 	case SIGCHLD:
@@ -128,7 +136,7 @@ signalled(void *context, const struct signalfd_siginfo *info)
 		break;
 	default:
 		run->signal = (int)info->ssi_signo;
-		stop_signal(run);
+		stop_signal(run, again);
 		break;
 	}
 }
@@ -148,9 +156,9 @@ open_signals(struct jobq_run *run)
 }
 
 static void
-hold_due(void *context)
+round_due(void *context)
 {
-	(void)context; /* the next round starts what can start */
+	(void)context; /* the next round does what can be done now */
 }
 
 static void
@@ -192,7 +200,8 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 	run->options = *options;
 	run->backoff =
 	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
-	run->hold.due = hold_due;
+	run->hold.due = round_due;
+	run->leave.due = round_due;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write that is too much fails instead */
 	/* It takes descriptors out of use before others are opened. */
@@ -312,7 +321,7 @@ finished(const struct jobq_run *run)
 {
 	return run->tasks.count + run->later.count == 0 &&
 	       jobq_feed_ended(run) && !run->look && !run->left &&
-	       (jobq_out_idle(run) || run->forced);
+	       (jobq_out_idle(run) || (run->forced && run->leave.at_ms == 0));
 }
 
 enum jobq_status

@@ -143,6 +143,40 @@ ends() {
 	same 'j1 released j2 failed' "$(ends)"
 }
 
+# unsent: whether the spawned runner has ended what ran, and waits for a reader.
+unsent() {
+	kill -USR1 "$spawned_pid"
+	grep -q 'reader of its output: 0 running.* [1-9][0-9]* bytes unsent' err
+}
+
+@test "run: one TERM after --halt now leaves no ending unwritten" {
+	jobs_to 6 | jq -c '.lease = {epoch: 1, worker: "w"}' >in
+	head -c 40000 /dev/zero | tr '\0' x >pad
+	mkfifo pipe
+	exec 8<>pipe
+	# shellcheck disable=SC2016
+	spawn sh -c 'exec jobq-run -j 6 --halt now,fail=1 -- sh -c "
+		if [ \$JOBQ_ID = j1 ]; then
+			until [ -e j2 ] && [ -e j3 ] && [ -e j4 ] &&
+				[ -e j5 ] && [ -e j6 ]; do sleep 0.02; done
+			exit 1
+		fi
+		trap \"cat pad; exit 0\" TERM
+		: >\$JOBQ_ID
+		while :; do sleep 0.05; done" <in >pipe 2>err 8>&-'
+	wait_until 20 test -e j6
+	wait_until 20 unsent
+	kill -TERM "$spawned_pid"
+	wait_until 20 grep -q 'again to force' err
+	timeout 30 cat <pipe >out 8>&- &
+	exec 8>&-
+	wait "$spawned_pid" || status=$?
+	wait "$!"
+	same 1 "$status"
+	same 6 "$(ends | wc -w | awk '{ print $1 / 2 }')"
+	same 5 "$(ends | grep -o completed | wc -l)"
+}
+
 @test "run: after --halt soon what runs is ended when the reader goes away" {
 	jobs_to 2 >in
 	timeout 30 jobq-run -j 2 --grace 0.2 --halt soon,fail=1 -- sh -c '
