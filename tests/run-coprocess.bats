@@ -93,6 +93,85 @@ of() {
 	same "" "$(<err)"
 }
 
+@test "run: jobs that come together go to a coprocess with one write" {
+	# The kernel counts the calls: 320 jobs, 16 at a time.
+	handler <<-'END'
+		n=0 answers=
+		while take; do
+			n=$((n + 1))
+			answers="$answers{\"id\":\"$id\",\"output\":1}\n"
+			[ $((n % 16)) = 0 ] || continue
+			[ $n = 320 ] && awk '/^syscw/ { print $2 }' \
+				"/proc/$PPID/io" >writes
+			printf "$answers"
+			answers=
+		done
+	END
+	jobs_to 320 >in
+	go -j 16 --depth 16
+	same "completed=320 started=320" "$(kinds)"
+	# One to the coprocess and one or two of events for each 16 jobs; with
+	# one for each line there would be 640.
+	[ "$(<writes)" -lt 160 ]
+}
+
+# says PATTERN: whether the spawned runner tells so of itself. Before it has
+# USR1 blocked (bit 9) that would end it.
+says() {
+	local mask
+	mask=$(awk '/^SigBlk/ { print $2 }' "/proc/$spawned_pid/status")
+	((0x$mask & 0x200)) || return
+	kill -USR1 "$spawned_pid"
+	grep -q "$1" err
+}
+
+@test "run: a coprocess gets no job before its started event is written" {
+	handler <<-'END'
+		while take; do
+			touch "given$id"
+			answer ok
+		done
+	END
+	jobs_to 2 >in
+	mkfifo pipe
+	exec 8<>pipe
+	# It takes nothing more.
+	head -c 65536 /dev/zero | tr '\0' '\n' >pipe
+	spawn sh -c 'exec jobq-run --coprocess -j 2 --depth 2 -- ./h \
+		<in >pipe 2>err 8>&-'
+	wait_until 20 says ' 2 running.* [1-9][0-9]* bytes unsent'
+	[ ! -e given1 ] && [ ! -e given2 ]
+	timeout 30 cat <pipe >out 8>&- &
+	exec 8>&-
+	wait "$spawned_pid"
+	wait "$!"
+	same "1=completed 2=completed" "$(ends)"
+	[ -e given1 ] && [ -e given2 ]
+}
+
+@test "run: a job that waits behind one a coprocess does not read ends alone" {
+	handler <<-'END'
+		echo x >>processes
+		until [ -e go ]; do sleep 0.05; done
+		while take; do
+			echo "$id" >>seen
+			answer ok
+		done
+	END
+	# Longer than a pipe holds: what comes after it cannot be given yet.
+	big=$(head -c 300000 /dev/zero | tr '\0' x)
+	printf '%s\n' '{"id":"1","input":"'"$big"'"}' \
+		'{"id":"2","timeout":0.3}' '{"id":"3"}' >in
+	spawn sh -c 'exec jobq-run --coprocess -j 3 --depth 3 -- ./h \
+		<in >out 2>err'
+	wait_until 20 grep -q '"failed","id":"2"' out
+	touch go
+	wait "$spawned_pid" || same 1 "$?"
+	same "1=completed 2=failed 3=completed" "$(ends)"
+	same "1 3" "$(xargs <seen)"
+	same 1 "$(wc -l <processes)"
+}
+
 @test "run: a coprocess is told the id of a line that has none" {
 	handler <<-'END'
 		while take; do
