@@ -169,7 +169,10 @@ child_main(void *context)
 			_exit(127);
 		}
 	}
-	close_range(JOBQ_CHILD_FDS, ~0U, 0);
+	/* At the exec, when the parent goes on already; before Linux 5.11 now.
+	 */
+	if (close_range(JOBQ_CHILD_FDS, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+		close_range(JOBQ_CHILD_FDS, ~0U, 0);
 	if (spawner->fd_limit_raised)
 		setrlimit(RLIMIT_NOFILE, &spawner->fd_limit);
 	memset(&normal, 0, sizeof(normal));
