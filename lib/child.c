@@ -17,8 +17,9 @@
 #include "child_proc.h"
 #include "mem.h"
 
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -192,16 +193,18 @@ jobq_child_spawn(struct jobq_spawner *spawner, struct jobq_child *child,
 {
 	struct plan plan = { .spawner = spawner, .spec = spec, .error = 0 };
 	char *top = (char *)spawner->stack + STACK_BYTES;
+	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
 	sigset_t all, before;
 	int pidfd = -1;
 	int error = 0;
 	pid_t pid;
 
 	top -= (uintptr_t)top % 64;
+	if (!spec->no_pidfd)
+		flags |= CLONE_PIDFD;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = clone(child_main, top,
-	    CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+	pid = clone(child_main, top, flags, &plan, &pidfd);
 	if (pid < 0)
 		error = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -209,7 +212,8 @@ jobq_child_spawn(struct jobq_spawner *spawner, struct jobq_child *child,
 	if (plan.error != 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		close(pidfd);
+		if (pidfd >= 0)
+			close(pidfd);
 		return plan.error;
 	}
 	if (error != 0)
@@ -217,6 +221,33 @@ jobq_child_spawn(struct jobq_spawner *spawner, struct jobq_child *child,
 	child->pid = pid;
 	child->pidfd = pidfd;
 	return 0;
+}
+
+bool
+jobq_child_watch(struct jobq_child *child)
+{
+	if (child->pidfd < 0)
+		child->pidfd = pidfd_open(child->pid, 0);
+	return child->pidfd >= 0;
+}
+
+bool
+jobq_child_exited(const struct jobq_child *child)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)child->pid, &info,
+		   WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+void
+jobq_child_forget(struct jobq_child *child)
+{
+	if (child->pidfd >= 0)
+		close(child->pidfd);
+	child->pid = 0;
+	child->pidfd = -1;
 }
 
 void
@@ -235,9 +266,7 @@ jobq_child_reap(
 
 	if (pid != child->pid)
 		return false;
-	close(child->pidfd);
-	child->pid = 0;
-	child->pidfd = -1;
+	jobq_child_forget(child);
 	return true;
 }
 

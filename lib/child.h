@@ -48,6 +48,7 @@ struct jobq_child_spec {
 	char *const *argv;
 	char *const *env;
 	int fd[JOBQ_CHILD_FDS]; /* become 0 to 3; they stay the caller's */
+	bool no_pidfd; /* it is made by jobq_child_watch(), if at all */
 };
 
 /*
@@ -56,6 +57,15 @@ struct jobq_child_spec {
  */
 int jobq_child_spawn(struct jobq_spawner *spawner, struct jobq_child *child,
     const struct jobq_child_spec *spec, bool *failed_in_exec);
+
+/* Makes the pidfd where there is none yet; false: not now. */
+bool jobq_child_watch(struct jobq_child *child);
+
+/* Whether a child has exited; it is not reaped by this. */
+bool jobq_child_exited(const struct jobq_child *child);
+
+/* Gives up a child that cannot be reaped: it is none of ours any more. */
+void jobq_child_forget(struct jobq_child *child);
 
 /* Signals the child's whole group; the child must not have been reaped. */
 void jobq_child_signal(const struct jobq_child *child, int signal_number);

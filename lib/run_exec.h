@@ -33,6 +33,11 @@ struct jobq_exec {
 	char *buffer;
 
 	struct jobq_task_process *first, *last; /* that are not reaped */
+
+	bool brief; /* the next process is taken to be, see run_pipes.c */
+	struct jobq_task_process *brief_first; /* all that are stand behind */
+	struct jobq_timer brief_timer;
+
 	struct jobq_processes children;
 	struct jobq_processes all;
 	int64_t all_until_ms; /* it serves until then */

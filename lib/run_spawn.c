@@ -41,6 +41,7 @@ jobq_exec_spawn(struct jobq_exec *exec, struct jobq_child *child,
 		.path = exec->path,
 		.argv = exec->argv,
 		.env = env,
+		.no_pidfd = exec->brief,
 	};
 	bool in_exec;
 	int error;

@@ -24,6 +24,7 @@ struct jobq_task_process {
 	struct jobq_watch exit, in, out, err, note;
 	size_t in_sent;	    /* of the task's input */
 	uint64_t oom_kills; /* of the control group, when it began */
+	bool watched;	    /* by the loop: its exit and its pipes */
 	bool exited, left;
 };
 
