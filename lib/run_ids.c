@@ -116,7 +116,7 @@ jobq_ids_make(struct jobq_ids *ids, const char *line, size_t len,
 	hash = strtoull(text, NULL, 16);
 	seen = count(ids, hash != 0 ? hash : 1);
 	if (seen == 1)
-		snprintf(out, JOBQ_GIVEN_ID_SIZE, "%s", text);
+		memcpy(out, text, sizeof(text));
 	else
 		snprintf(out, JOBQ_GIVEN_ID_SIZE, "%s.%llu", text,
 		    (unsigned long long)seen);
