@@ -3,9 +3,10 @@
  * shared lock on it tells systemd-tmpfiles that it is in use.
  *
  * Most jobs never touch it. One whose time of change (ctime, which nobody can
- * set) is that of an empty one has not been touched since. A file system may
- * count in steps of two seconds, so a time counts only when it is longer ago:
- * no later change can have the same.
+ * set) is that of an empty one has not been touched since. A file system
+ * counts in steps, so a time counts only when it was seen long enough ago: no
+ * later change can have the same. Steps are two seconds at most, where not
+ * even hundredths are whole ones they are those of a kernel's clock.
  *
  * Emptying walks down by descriptors and never follows a symbolic link, so
  * that nothing outside is touched. A directory that its owner made unreadable
@@ -14,21 +15,23 @@
 #include "run_tmpdir.h"
 
 #include "buf.h"
+#include "clock.h"
 #include "mem.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "banned.h"
 
-#define DEPTH_MAX 256 /* a descriptor is open for each level */
-#define SETTLED_S 3   /* older than any step of a file system's clock */
+#define DEPTH_MAX 256	    /* a descriptor is open for each level */
+#define SETTLED_MS 3000	    /* longer than any step of a file system */
+#define SETTLED_FINE_MS 100 /* than any of a kernel's clock */
+#define HUNDREDTH_NS 10000000
 
 static void
 forget(struct jobq_tmpdir *tmpdir)
@@ -36,13 +39,13 @@ forget(struct jobq_tmpdir *tmpdir)
 	if (tmpdir->dir != NULL)
 		closedir(tmpdir->dir);
 	free(tmpdir->path);
-	*tmpdir = (struct jobq_tmpdir){ NULL, NULL, { 0, 0 } };
+	*tmpdir = (struct jobq_tmpdir){ 0 };
 }
 
 enum jobq_status
 jobq_tmpdir_ready(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
 {
-	const char *parent = getenv("TMPDIR");
+	const char *parent;
 	struct jobq_buf path = JOBQ_BUF_INIT;
 	struct stat info;
 
@@ -51,6 +54,7 @@ jobq_tmpdir_ready(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
 			return JOBQ_OK;
 		forget(tmpdir);
 	}
+	parent = getenv("TMPDIR");
 	if (parent == NULL || parent[0] != '/')
 		parent = "/tmp";
 	jobq_buf_printf(&path, "%s/jobq-run-XXXXXX", parent);
@@ -125,12 +129,10 @@ remove_all(DIR *dir, int depth)
 	return gone;
 }
 
-/* Whether nothing was made in it, nor its mode changed, since it was empty. */
 static bool
-is_untouched(const struct jobq_tmpdir *tmpdir, const struct stat *info)
+is_since(const struct jobq_tmpdir *tmpdir, const struct stat *info)
 {
-	return tmpdir->empty_since.tv_sec != 0 &&
-	       tmpdir->empty_since.tv_sec == info->st_ctim.tv_sec &&
+	return tmpdir->empty_since.tv_sec == info->st_ctim.tv_sec &&
 	       tmpdir->empty_since.tv_nsec == info->st_ctim.tv_nsec;
 }
 
@@ -138,14 +140,19 @@ is_untouched(const struct jobq_tmpdir *tmpdir, const struct stat *info)
 static void
 remember(struct jobq_tmpdir *tmpdir)
 {
-	struct timespec now;
+	int64_t now_ms = jobq_mono_ms();
+	int64_t step_ms;
 	struct stat info;
 
-	tmpdir->empty_since = (struct timespec){ 0, 0 };
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (fstat(dirfd(tmpdir->dir), &info) == 0 &&
-	    now.tv_sec - info.st_ctim.tv_sec >= SETTLED_S)
+	if (fstat(dirfd(tmpdir->dir), &info) != 0)
+		return;
+	if (tmpdir->seen_ms == 0 || !is_since(tmpdir, &info)) {
 		tmpdir->empty_since = info.st_ctim;
+		tmpdir->seen_ms = now_ms;
+	}
+	step_ms = info.st_ctim.tv_nsec % HUNDREDTH_NS == 0 ? SETTLED_MS
+							   : SETTLED_FINE_MS;
+	tmpdir->settled = now_ms - tmpdir->seen_ms >= step_ms;
 }
 
 enum jobq_status
@@ -156,7 +163,7 @@ jobq_tmpdir_empty(struct jobq_tmpdir *tmpdir, struct jobq_err *err)
 	if (tmpdir->dir == NULL)
 		return JOBQ_OK;
 	if (fstat(dirfd(tmpdir->dir), &info) == 0) {
-		if (is_untouched(tmpdir, &info))
+		if (tmpdir->settled && is_since(tmpdir, &info))
 			return JOBQ_OK;
 		if ((info.st_mode & 07777) != 0700)
 			fchmod(dirfd(tmpdir->dir), 0700);

@@ -8,13 +8,16 @@
 #include "status.h"
 
 #include <dirent.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 struct jobq_tmpdir {
 	char *path; /* NULL: not made */
 	DIR *dir;
-	/* The time of its last change, if it was empty then; 0: unknown. */
-	struct timespec empty_since;
+	struct timespec empty_since; /* its last change, it was empty then */
+	int64_t seen_ms; /* when that was first seen (monotonic); 0: never */
+	bool settled;	 /* no later change can have the same time */
 };
 
 /* Makes it below $TMPDIR or /tmp if it is not there (any more). JOBQ_IO. */
