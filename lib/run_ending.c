@@ -147,6 +147,19 @@ time_out(const struct jobq_task *task, struct jobq_verdict *verdict)
 	jobq_ending_last_line(task, &verdict->error);
 }
 
+/* Of the text that nothing may need only the first byte. */
+static void
+forget(struct jobq_verdict *verdict)
+{
+	verdict->kind = JOBQ_EVENT_OTHER;
+	verdict->reason = NULL;
+	verdict->reason_json = NULL;
+	verdict->result = NULL;
+	verdict->retry = false;
+	verdict->retry_after_ms = JOBQ_ABSENT;
+	verdict->error.text[0] = '\0';
+}
+
 void
 jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict)
 {
@@ -154,8 +167,7 @@ jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict)
 	enum jobq_status result_status = JOBQ_OK;
 	struct jobq_err err;
 
-	memset(verdict, 0, sizeof(*verdict));
-	verdict->retry_after_ms = JOBQ_ABSENT;
+	forget(verdict);
 	if (task->cause == JOBQ_CAUSE_LOST) {
 		release(verdict, "lost");
 		return;

@@ -22,6 +22,21 @@
 #define FDS_PER_PLACE 8
 #define FDS_MORE 72 /* the ends of the child that is being started, too */
 
+#define OOM_FRESH_MS 10
+
+/* Of many short jobs not each asks anew. */
+static uint64_t
+oom_kills(struct jobq_exec *exec, bool fresh)
+{
+	int64_t now_ms = jobq_mono_ms();
+
+	if (fresh || now_ms >= exec->oom_until_ms) {
+		exec->oom_kills = jobq_oom_kills(&exec->oom);
+		exec->oom_until_ms = now_ms + OOM_FRESH_MS;
+	}
+	return exec->oom_kills;
+}
+
 static enum jobq_status
 prepare(struct jobq_task *task, struct jobq_err *err)
 {
@@ -71,7 +86,7 @@ start(struct jobq_task *task, struct jobq_err *err)
 		return status;
 	jobq_stream_begin(&task->out, (size_t)limit);
 	jobq_stream_begin(&task->err, (size_t)limit);
-	task->process.oom_kills = jobq_oom_kills(&exec->oom);
+	task->process.oom_kills = oom_kills(exec, false);
 	task->begun_ns = jobq_mono_ns();
 	status = spawn(task, &ends, tmpdir->path, err);
 	if (status == JOBQ_OK) {
@@ -106,11 +121,10 @@ finish(struct jobq_task *task)
 	outcome->sys_us =
 	    usage.ru_stime.tv_sec * 1000000L + usage.ru_stime.tv_usec;
 	outcome->max_rss_bytes = usage.ru_maxrss * 1024;
-	outcome->oom =
-	    WIFSIGNALED(outcome->wait_status) &&
-	    WTERMSIG(outcome->wait_status) == SIGKILL &&
-	    task->kill_at_ms == 0 &&
-	    jobq_oom_kills(&task->run->exec->oom) > process->oom_kills;
+	outcome->oom = WIFSIGNALED(outcome->wait_status) &&
+		       WTERMSIG(outcome->wait_status) == SIGKILL &&
+		       task->kill_at_ms == 0 &&
+		       oom_kills(task->run->exec, true) > process->oom_kills;
 }
 
 static void

@@ -30,6 +30,8 @@ struct jobq_exec {
 	const struct jobq_task *filled_for; /* whom they are filled for */
 	int null_fd;
 	struct jobq_oom oom;
+	uint64_t oom_kills;   /* as last read, */
+	int64_t oom_until_ms; /* which serves until then */
 	char *buffer;
 
 	struct jobq_task_process *first, *last; /* that are not reaped */

@@ -317,7 +317,10 @@ jobq_feed_ended(const struct jobq_run *run)
 	return run->feed->ended;
 }
 
-/* Whether a job that comes now could start, as far as others take places. */
+/*
+ * Whether a job that comes now could start, as far as others take places;
+ * those in hand may be many more.
+ */
 static bool
 has_room(const struct jobq_run *run)
 {
@@ -327,7 +330,8 @@ has_room(const struct jobq_run *run)
 	if (jobq_out_pending(run) > JOBQ_OUT_CROWDED_BYTES ||
 	    run->later.count >= LATER_MAX)
 		return false;
-	for (task = run->tasks.first; task != NULL; task = task->next)
+	for (task = run->tasks.first;
+	     task != NULL && plain < run->options.places; task = task->next)
 		plain += !task->job.ring;
 	return plain < run->options.places;
 }

@@ -26,7 +26,7 @@
 
 #include "banned.h"
 
-#define BRIEF_MS 5
+#define BRIEF_MS 10
 #define LITTLE_BYTES PIPE_BUF /* of output; a pipe takes it in any case */
 #define OUTPUTS 3	      /* standard output, error, descriptor 3 */
 

@@ -310,7 +310,8 @@ jobq_tree_end_strays(struct jobq_run *run)
 		exec->stray[kept++] = exec->stray[i];
 	}
 	exec->stray_count = kept;
-	if (exec->inherited_count > 0 || getpid() == 1)
+	if (exec->stray_count == 0 || exec->inherited_count > 0 ||
+	    getpid() == 1)
 		return false;
 	for (size_t i = 0; i < exec->stray_count; i++)
 		if (may_be_owned(exec, &exec->stray[i]) ||
