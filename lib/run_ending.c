@@ -214,12 +214,17 @@ static void
 put_seconds(struct jobq_buf *out, const char *name, int64_t us)
 {
 	int64_t part = us % 1000000;
+	char digits[7] = { '.' };
+	size_t len = sizeof(digits);
 
 	put_int(out, name, us / 1000000);
-	if (part % 1000 != 0)
-		jobq_buf_printf(out, ".%06lld", (long long)part);
-	else if (part != 0)
-		jobq_buf_printf(out, ".%03lld", (long long)(part / 1000));
+	if (part == 0)
+		return;
+	for (size_t i = 6; i > 0; i--, part /= 10)
+		digits[i] = (char)('0' + part % 10);
+	if (us % 1000 == 0)
+		len = 4;
+	jobq_buf_add(out, digits, len);
 }
 
 static void

@@ -148,7 +148,8 @@ look(struct jobq_run *run)
 	jobq_pipes_look(run);
 	run->look = false; /* those that have just ended are looked at here */
 	jobq_tree_mark(run);
-	for (task = run->tasks.first; task != NULL; task = next) {
+	for (task = run->tasks.first;
+	     task != NULL && task->state != JOBQ_WAITING; task = next) {
 		next = task->next;
 		if (task->state == JOBQ_CLEANING ||
 		    task->state == JOBQ_SWEEPING)
