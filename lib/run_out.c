@@ -177,11 +177,12 @@ write_some(struct jobq_run *run)
 {
 	struct jobq_out *out = run->out;
 	size_t pending = jobq_writer_pending(&out->writer);
-	int64_t now_ms = jobq_mono_ms();
+	int64_t now_ms;
 	struct jobq_err err;
 
 	if (pending == 0 || !takes_more(out))
 		return false;
+	now_ms = jobq_mono_ms();
 	errno = 0;
 	if (jobq_writer_step(&out->writer, out->regular ? 0 : PIPE_BUF, &err) !=
 	    JOBQ_OK) {
