@@ -401,6 +401,55 @@ PYTHON
 	same "completed=10 released=30 started=40" "$(kinds got)"
 }
 
+# After brief jobs the next one is not watched from its start.
+
+@test "run: what brief jobs wrote is told, all of it" {
+	jobs_to 30 | timeout 60 jobq-run -j 2 -- sh -c 'read -r n; echo "out $n"
+		echo "err $n" >&2; echo "{\"percent\":$n}" >&3' >out
+	same "completed=30 output=30 progress=30 started=30" "$(kinds out)"
+	same "$(seq -f 'out %g' 30)" \
+		"$(jq -r 'select(.exit == 0).output' out | sort -nk2)"
+	same "$(seq -f 'err %g' 30)" "$(jq -r 'select(.text).text' out | sort -nk2)"
+	same "$(seq 30)" "$(jq -r 'select(.percent).percent' out | sort -n)"
+}
+
+@test "run: a job that is longer than those before it is heard as it runs" {
+	cat >job <<-'END'
+		#!/bin/sh
+		[ "$JOBQ_ID" = 9 ] || exit 0
+		echo first
+		echo '{"percent":40}' >&3
+		until [ -e go ]; do "$nap" 0.05; done
+	END
+	chmod +x job
+	jobs_to 9 >in
+	spawn sh -c 'exec timeout 60 jobq-run --result none -- ./job <in >out'
+	wait_until 20 grep -q '"text":"first"' out
+	wait_until 20 grep -q '"percent":40' out
+	touch go
+	wait "$spawned_pid"
+	same "completed=9 output=1 progress=1 started=9" "$(kinds out)"
+}
+
+@test "run: a job that is longer than those before it has its timeout" {
+	jobs_to 9 | timeout 60 jobq-run --timeout 1 --grace 1 -- \
+		sh -c '[ "$JOBQ_ID" -lt 9 ] || exec "$nap" 1000' >out && return 1
+	same "completed=8 failed=1 started=9" "$(kinds out)"
+	same timeout "$(jq -r 'select(.event == "failed").reason' out)"
+	no_naps
+}
+
+@test "run: long input and long output after brief jobs come whole" {
+	(
+		jobs_to 8
+		head -c 300000 /dev/zero | tr '\0' a | jq -Rc '{id: "9", input: .}'
+	) | timeout 60 jobq-run -- cat >out
+	same 300002 "$(jq 'select(.id == "9" and .exit == 0).output | length' out)"
+	jobs_to 9 | timeout 60 jobq-run -- sh -c '[ "$JOBQ_ID" -lt 9 ] ||
+		head -c 300000 /dev/zero | tr "\0" b' >out
+	same 300000 "$(jq 'select(.id == "9" and .exit == 0).output | length' out)"
+}
+
 @test "run: P14 many jobs that leak their pipes are all done" {
 	jobs_to 20 | timeout 60 jobq-run -j 10 --pipe-wait 0.2 -- \
 		sh -c '"$nap" 60 & exit 0' >out

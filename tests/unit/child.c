@@ -17,6 +17,7 @@ static struct jobq_spawner *spawner;
 static struct jobq_child child;
 static struct jobq_processes list, all;
 static int null_fd;
+static bool no_pidfd;
 
 static void
 begin(void)
@@ -36,7 +37,8 @@ start(char *path, char *script, bool *in_exec)
 	struct jobq_child_spec spec = { .path = path,
 		.argv = argv,
 		.env = environ,
-		.fd = { null_fd, null_fd, null_fd, null_fd } };
+		.fd = { null_fd, null_fd, null_fd, null_fd },
+		.no_pidfd = no_pidfd };
 
 	return jobq_child_spawn(spawner, &child, &spec, in_exec);
 }
@@ -110,6 +112,32 @@ JOBQ_TEST(a_child_leads_a_session_and_is_not_reaped_early)
 	status = reap();
 	check(WIFEXITED(status));
 	check_int(WEXITSTATUS(status), 7);
+	jobq_spawner_close(spawner);
+}
+
+JOBQ_TEST(a_child_without_a_pidfd_is_looked_at_or_gets_one)
+{
+	struct rusage usage;
+	int status;
+	bool in_exec = false;
+
+	begin();
+	no_pidfd = true;
+	start_sh("read line; exit 7");
+	check_int(child.pidfd, -1);
+	for (int i = 0; i < 2000 && !jobq_child_exited(&child); i++)
+		poll(NULL, 0, 10);
+	check(jobq_child_reap(&child, &status, &usage));
+	check_int(WEXITSTATUS(status), 7);
+	check_int(child.pidfd, -1);
+	start_sh("sleep 1000");
+	check(!jobq_child_exited(&child));
+	check(jobq_child_watch(&child));
+	jobq_child_signal(&child, SIGKILL);
+	check_int(WTERMSIG(reap()), SIGKILL);
+	check_int(start("/nonexistent", "", &in_exec), ENOENT);
+	check(in_exec);
+	check(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 	jobq_spawner_close(spawner);
 }
 
