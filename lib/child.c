@@ -237,7 +237,7 @@ jobq_child_exited(const struct jobq_child *child)
 	siginfo_t info = { 0 };
 
 	return waitid(P_PID, (id_t)child->pid, &info,
-		   WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		   WEXITED | WNOHANG | WNOWAIT) != 0 ||
 	       info.si_pid != 0;
 }
 

@@ -61,7 +61,7 @@ int jobq_child_spawn(struct jobq_spawner *spawner, struct jobq_child *child,
 /* Makes the pidfd where there is none yet; false: not now. */
 bool jobq_child_watch(struct jobq_child *child);
 
-/* Whether a child has exited; it is not reaped by this. */
+/* Whether a child has exited (or is none); it is not reaped by this. */
 bool jobq_child_exited(const struct jobq_child *child);
 
 /* Gives up a child that cannot be reaped: it is none of ours any more. */

@@ -6,11 +6,12 @@
  * process that does not want it is no error. Our ends are read once per
  * report of the loop, so they need not be non-blocking.
  *
- * To watch a process, three pipes and its exit, costs more than all else
- * that a short job needs. Jobs are mostly alike, so after one that was brief
- * and wrote little the next is taken for brief, too: it is not watched, a
- * look at each SIGCHLD finds that it has exited, and its pipes are read then.
- * One that is still there after a few milliseconds is watched from then on.
+ * To watch a process, three pipes and its exit, is a good part of what a
+ * short job costs. Jobs are mostly alike, so after one that was brief and
+ * wrote little the next is taken for brief, too: it is not watched, the look
+ * after a SIGCHLD finds that it has exited, and then its pipes are read. One
+ * that is still there after some milliseconds is watched from then on, one
+ * that has to be fed is from its start.
  */
 #include "run_pipes.h"
 
