@@ -7,6 +7,7 @@
 #include "json.h"
 #include "ring.h"
 #include "member.h"
+#include "page.h"
 #include "store.h"
 
 #include <string.h>
@@ -159,6 +160,11 @@ main(int argc, char **argv)
 		status = ring.places > 0
 			     ? jobq_ring(&ring, store, &command, &err)
 			     : jobq_claim(&given, store, &command, &err);
+	if (status == JOBQ_EMPTY) {
+		status = jobq_store_make(store, JOBQ_CALL_MS, &err);
+		if (status == JOBQ_OK)
+			status = JOBQ_EMPTY;
+	}
 	jobq_store_close(store);
 	return jobq_command_end(&command, status, &err);
 }

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "input.h"
 #include "overlay.h"
+#include "page.h"
 #include "push.h"
 #include "store.h"
 
@@ -222,6 +223,8 @@ main(int argc, char **argv)
 		status = given.name == NULL && given.input == NULL
 			     ? push_lines(&push, &err)
 			     : push_one(&push, &err);
+	if (status == JOBQ_OK && push.store != NULL)
+		status = jobq_store_make(push.store, JOBQ_CALL_MS, &err);
 	if (status == JOBQ_OK && given.wait && !given.dry_run)
 		status = jobq_push_wait(&push, &err);
 	jobq_store_close(push.store);

@@ -20,6 +20,7 @@ struct jobq_store {
 	struct jobq_url url;
 	struct jobq_buf name; /* the URL without secrets */
 	void *handle;
+	bool called;
 };
 
 static const char *const verb_names[JOBQ_VERBS] = {
@@ -191,6 +192,7 @@ jobq_store_call(struct jobq_store *store, enum jobq_verb verb,
 		return jobq_fail(err, JOBQ_UNSUPPORTED,
 		    "%s: adapter '%s' does not have the verb '%s'",
 		    store->name.data, store->adapter->name, name);
+	store->called = true;
 	status = store->driver->call(store->handle, name, request->data,
 	    request->len, begun + deadline_ms, hand_out, &answer, err);
 	if (jobq_log_wants(JOBQ_DEBUG))
@@ -198,6 +200,22 @@ jobq_store_call(struct jobq_store *store, enum jobq_verb verb,
 		    store->name.data, name, (long long)(jobq_mono_ms() - begun),
 		    answer.lines, status == JOBQ_OK ? "" : ", ",
 		    status == JOBQ_OK ? "" : jobq_status_name(status));
+	return status;
+}
+
+enum jobq_status
+jobq_store_make(
+    struct jobq_store *store, int64_t deadline_ms, struct jobq_err *err)
+{
+	struct jobq_buf request = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	if (store->called || !jobq_adapter_has(store->adapter, "init"))
+		return JOBQ_OK;
+	jobq_buf_puts(&request, "{}");
+	status = jobq_store_call(
+	    store, JOBQ_VERB_INIT, &request, deadline_ms, NULL, NULL, err);
+	jobq_buf_release(&request);
 	return status;
 }
 

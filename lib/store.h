@@ -86,6 +86,14 @@ enum jobq_status jobq_store_call(struct jobq_store *store, enum jobq_verb verb,
     void *context, struct jobq_err *err);
 
 /*
+ * Makes a store that was opened to be made and has not been called yet: some
+ * drivers connect with the first call only, and who has had nothing to ask
+ * for leaves a store behind all the same.
+ */
+enum jobq_status jobq_store_make(
+    struct jobq_store *store, int64_t deadline_ms, struct jobq_err *err);
+
+/*
  * A descriptor that becomes readable when it may be worth looking again, or
  * -1. After it did, jobq_store_heard() empties it. Polling stays complete
  * without it.

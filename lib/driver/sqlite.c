@@ -90,6 +90,25 @@ jobq_sqlite_execute(struct jobq_sqlite *store, const char *doing,
 				 : jobq_sqlite_error(store, doing, code, err);
 }
 
+enum jobq_status
+jobq_sqlite_prepare(struct jobq_sqlite *store, const struct jobq_sql_text *text,
+    struct jobq_sql_statement *statement, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+	sqlite3_stmt *prepared = NULL;
+	int code;
+
+	code = sqlite3_prepare_v3(store->db, statement->sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &prepared, NULL);
+	statement->prepared = prepared;
+	if (code != SQLITE_OK) {
+		status = jobq_sqlite_error(store, "prepare for", code, err);
+		jobq_err_prefix(
+		    err, "%s/%s", store->adapter->folder, text->name);
+	}
+	return status;
+}
+
 /* Runs one statement; what it says is added to lines. */
 static int
 run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
@@ -116,19 +135,19 @@ run_statement(struct jobq_sqlite *store, sqlite3_stmt *statement,
 }
 
 static enum jobq_status
-run_wanted(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
+run_wanted(struct jobq_sqlite *store, struct jobq_sql_text *text,
     const struct jobq_object *members, const char *request, size_t len,
     struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
 
 	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++) {
-		struct jobq_sqlite_statement *statement = &text->statement[i];
+		struct jobq_sql_statement *statement = &text->statement[i];
 		int code;
 
 		if (text->probe && store->answered)
 			break;
-		if (!jobq_sqlite_wants(statement, members))
+		if (!jobq_sql_wants(statement, members))
 			continue;
 		if (statement->prepared == NULL)
 			status =
@@ -143,22 +162,14 @@ run_wanted(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
 	return status;
 }
 
-static enum jobq_status
-find_members(const struct jobq_sqlite_text *text, struct jobq_object *members,
-    const char *request, size_t len, struct jobq_err *err)
-{
-	return text->choosy ? jobq_object_scan(members, request, len, err)
-			    : JOBQ_OK;
-}
-
 enum jobq_status
-jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sqlite_text *text,
+jobq_sqlite_run(struct jobq_sqlite *store, struct jobq_sql_text *text,
     const char *request, size_t len, struct jobq_err *err)
 {
 	struct jobq_object members = { 0 };
 	enum jobq_status status;
 
-	status = find_members(text, &members, request, len, err);
+	status = jobq_sql_members(text, request, len, &members, err);
 	if (status == JOBQ_OK)
 		status = run_wanted(store, text, &members, request, len, err);
 	jobq_object_release(&members);
@@ -185,16 +196,16 @@ step(struct jobq_sqlite *store, sqlite3_stmt **statement, const char *sql,
 
 /* The statements of a text that are wanted in one transaction, or none. */
 static enum jobq_status
-transact(struct jobq_sqlite *store, bool writes, struct jobq_sqlite_text *text,
+transact(struct jobq_sqlite *store, bool writes, struct jobq_sql_text *text,
     const char *request, size_t len, struct jobq_err *err)
 {
 	struct jobq_object members = { 0 };
 	enum jobq_status status;
 	bool any = false;
 
-	status = find_members(text, &members, request, len, err);
+	status = jobq_sql_members(text, request, len, &members, err);
 	for (size_t i = 0; i < text->count && status == JOBQ_OK && !any; i++)
-		any = jobq_sqlite_wants(&text->statement[i], &members);
+		any = jobq_sql_wants(&text->statement[i], &members);
 	if (any)
 		status = writes
 			     ? step(store, &store->begin_write,
@@ -232,7 +243,7 @@ checkpoint(struct jobq_sqlite *store, int pages)
 
 static enum jobq_status
 write_verb(struct jobq_sqlite *store, const char *verb,
-    struct jobq_sqlite_text *text, const char *request, size_t len,
+    struct jobq_sql_text *text, const char *request, size_t len,
     struct jobq_err *err)
 {
 	enum jobq_status status;
@@ -251,37 +262,15 @@ write_verb(struct jobq_sqlite *store, const char *verb,
 	return status;
 }
 
-static enum jobq_status
-hand_out(struct jobq_sqlite *store, jobq_line_fn *line, void *context,
-    struct jobq_err *err)
-{
-	enum jobq_status status = JOBQ_OK;
-	size_t at = 0;
-
-	while (status == JOBQ_OK && at < store->lines.len) {
-		const char *text = store->lines.data + at;
-		const char *end = memchr(text, '\n', store->lines.len - at);
-
-		status = line(context, text, (size_t)(end - text), err);
-		at += (size_t)(end - text) + 1;
-	}
-	/* A rare large answer does not stay in memory for good. */
-	if (store->lines.cap > JOBQ_PAGE_BYTES / 4)
-		jobq_buf_release(&store->lines);
-	else
-		jobq_buf_clear(&store->lines);
-	return status;
-}
-
 /* A verb that has texts; what it says is added to lines. */
 static enum jobq_status
 answer(struct jobq_sqlite *store, const char *verb, const char *request,
     size_t len, struct jobq_err *err)
 {
-	struct jobq_sqlite_text *text = NULL;
+	struct jobq_sql_text *text = NULL;
 	enum jobq_status status;
 
-	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
+	status = jobq_sql_find(&store->texts, verb, ".probe.sql", &text, err);
 	if (status == JOBQ_OK && text->count > 0)
 		status = transact(store, false, text, request, len, err);
 	if (status != JOBQ_OK || store->answered)
@@ -289,12 +278,12 @@ answer(struct jobq_sqlite *store, const char *verb, const char *request,
 	status = jobq_sqlite_ready(
 	    store, jobq_adapter_reads(store->adapter, verb), err);
 	if (status == JOBQ_OK)
-		status =
-		    jobq_sqlite_find(store, verb, ".before.sql", &text, err);
+		status = jobq_sql_find(
+		    &store->texts, verb, ".before.sql", &text, err);
 	if (status == JOBQ_OK && text->count > 0)
 		status = transact(store, false, text, request, len, err);
 	if (status == JOBQ_OK)
-		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
+		status = jobq_sql_find(&store->texts, verb, ".sql", &text, err);
 	if (status != JOBQ_OK)
 		return status;
 	return jobq_adapter_reads(store->adapter, verb)
@@ -324,7 +313,7 @@ sqlite_call(void *handle, const char *verb, const char *request, size_t len,
 		jobq_buf_clear(&store->lines);
 		return status;
 	}
-	return hand_out(store, line, context, err);
+	return jobq_sql_hand_out(&store->lines, line, context, err);
 }
 
 static int

@@ -56,22 +56,22 @@ static enum jobq_status
 run_verb(struct jobq_sqlite *store, const char *verb,
     const struct jobq_buf *request, struct jobq_err *err)
 {
-	struct jobq_sqlite_text *text;
+	struct jobq_sql_text *text;
 	enum jobq_status status;
 
 	store->answered = false;
-	status = jobq_sqlite_find(store, verb, ".probe.sql", &text, err);
+	status = jobq_sql_find(&store->texts, verb, ".probe.sql", &text, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_run(
 		    store, text, request->data, request->len, err);
 	if (status != JOBQ_OK || store->answered)
 		return status;
-	status = jobq_sqlite_find(store, verb, ".before.sql", &text, err);
+	status = jobq_sql_find(&store->texts, verb, ".before.sql", &text, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_run(
 		    store, text, request->data, request->len, err);
 	if (status == JOBQ_OK)
-		status = jobq_sqlite_find(store, verb, ".sql", &text, err);
+		status = jobq_sql_find(&store->texts, verb, ".sql", &text, err);
 	if (status == JOBQ_OK)
 		status = jobq_sqlite_run(
 		    store, text, request->data, request->len, err);
@@ -303,12 +303,12 @@ static enum jobq_status
 plan_text(struct jobq_sqlite *store, const char *verb, const char *ending,
     struct jobq_err *err)
 {
-	struct jobq_sqlite_text *text;
+	struct jobq_sql_text *text;
 	enum jobq_status status;
 
-	status = jobq_sqlite_find(store, verb, ending, &text, err);
+	status = jobq_sql_find(&store->texts, verb, ending, &text, err);
 	for (size_t i = 0; status == JOBQ_OK && i < text->count; i++) {
-		struct jobq_sqlite_statement *statement = &text->statement[i];
+		struct jobq_sql_statement *statement = &text->statement[i];
 
 		if (statement->prepared == NULL)
 			status =

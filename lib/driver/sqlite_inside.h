@@ -1,10 +1,11 @@
 /*
  * Shared by the files of the driver: the open store, its errors, its deadline
- * and its texts.
+ * and its statements.
  */
 #ifndef JOBQ_SQLITE_INSIDE_H
 #define JOBQ_SQLITE_INSIDE_H
 
+#include "adapter_sql.h"
 #include "buf.h"
 #include "driver.h"
 #include "json.h"
@@ -15,24 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The statements of one file, prepared once. */
-struct jobq_sqlite_text {
-	char *name;
-	struct jobq_sqlite_statement {
-		sqlite3_stmt *prepared; /* NULL: not needed so far */
-		char *sql;		/* what it is prepared from */
-		/* "-- only MEMBER [VALUE]", "-- unless MEMBER" at its top */
-		struct jobq_sqlite_condition {
-			bool unless; /* the other way round */
-			char *member, *value;
-		} * condition;
-		size_t conditions;
-	} * statement;
-	size_t count;
-	bool choosy; /* some statement has such a line */
-	bool probe;  /* the first statement that answers ends it */
-};
-
 struct jobq_sqlite {
 	const struct jobq_adapter *adapter;
 	struct jobq_url *url;
@@ -40,9 +23,7 @@ struct jobq_sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *begin_write, *commit; /* once prepared */
 	struct jobq_turn turn;
-	struct jobq_sqlite_text *texts;
-	size_t text_count;
-	size_t text_cap;
+	struct jobq_sql_texts texts; /* of statements prepared once */
 	int64_t deadline;
 	/* The temporary tables of texts that read, that write, are there. */
 	bool read_ready, write_ready;
@@ -70,30 +51,17 @@ enum jobq_status jobq_sqlite_execute(struct jobq_sqlite *store,
 enum jobq_status jobq_sqlite_ready(
     struct jobq_sqlite *store, bool reads, struct jobq_err *err);
 
-/*
- * The text VERB.ENDING, the store's own until the next call for another; one
- * without statements when there is no such file.
- */
-enum jobq_status jobq_sqlite_find(struct jobq_sqlite *store, const char *verb,
-    const char *ending, struct jobq_sqlite_text **text, struct jobq_err *err);
-
-/* Prepares one of its statements; a comment alone stays NULL. */
+/* Prepares a statement of a text; a comment alone stays NULL. */
 enum jobq_status jobq_sqlite_prepare(struct jobq_sqlite *store,
-    const struct jobq_sqlite_text *text,
-    struct jobq_sqlite_statement *statement, struct jobq_err *err);
-
-/* Whether a statement is meant for a request with these members. */
-bool jobq_sqlite_wants(const struct jobq_sqlite_statement *statement,
-    const struct jobq_object *members);
-
-void jobq_sqlite_release_text(struct jobq_sqlite_text *text);
+    const struct jobq_sql_text *text, struct jobq_sql_statement *statement,
+    struct jobq_err *err);
 
 /*
  * Runs the statements of a text that are meant for this request, inside the
  * caller's transaction; what they say is added to the store's lines.
  */
 enum jobq_status jobq_sqlite_run(struct jobq_sqlite *store,
-    struct jobq_sqlite_text *text, const char *request, size_t len,
+    struct jobq_sql_text *text, const char *request, size_t len,
     struct jobq_err *err);
 
 /* The functions that give a request's entries as rows (sqlite_request.c). */

@@ -199,9 +199,13 @@ jobq_sqlite_close(void *handle)
 {
 	struct jobq_sqlite *store = handle;
 
-	for (size_t i = 0; i < store->text_count; i++)
-		jobq_sqlite_release_text(&store->texts[i]);
-	free(store->texts);
+	for (size_t i = 0; i < store->texts.count; i++) {
+		struct jobq_sql_text *text = store->texts.item[i];
+
+		for (size_t j = 0; j < text->count; j++)
+			sqlite3_finalize(text->statement[j].prepared);
+	}
+	jobq_sql_release(&store->texts);
 	sqlite3_finalize(store->begin);
 	sqlite3_finalize(store->begin_write);
 	sqlite3_finalize(store->commit);
@@ -220,7 +224,7 @@ jobq_sqlite_open(struct jobq_url *url, const struct jobq_adapter *adapter,
 	struct jobq_buf path = JOBQ_BUF_INIT;
 	enum jobq_status status;
 
-	store->adapter = adapter;
+	store->adapter = store->texts.adapter = adapter;
 	store->url = url;
 	status = jobq_url_path(url, &path, err);
 	if (status == JOBQ_OK && path.len == 0)
