@@ -3,13 +3,14 @@
 #   make [all]       commands, drivers and unit tests, under build/
 #   make deps        install what building and testing need (Debian, Ubuntu)
 #   make check       all tests; T=claim one file, T=claim.bats/WORD some cases
-#   make check-full  the long tests
+#   make check-full  the long tests; check STORE=sqlite: all of that suite
 #   make chaos       kills and pauses, long; SEED=N repeats a run
 #   make lint bench coverage fuzz completions demo install uninstall clean
 #
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
 # SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
-# into the commands), WITH_SQLITE=auto|yes|no.
+# into the commands; without PostgreSQL), WITH_SQLITE=auto|yes|no,
+# WITH_POSTGRESQL=auto|yes|no.
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
@@ -24,6 +25,7 @@ PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 V ?= 0
 WITH_SQLITE ?= auto
+WITH_POSTGRESQL ?= auto
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -46,14 +48,15 @@ endif
 # --- flags -------------------------------------------------------------------
 
 B := build
+# Debian has libpq's headers in a folder of their own.
+libpq := $(addprefix -idirafter ,$(shell pg_config --includedir 2>/dev/null))
 ours := -std=c17 -D_GNU_SOURCE -fPIC -fno-common -Ilib -Wall -Wextra -Wshadow \
-	-Wconversion -Wmissing-prototypes
+	-Wconversion -Wmissing-prototypes $(libpq)
 ld := -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack,--hash-style=gnu
 ifdef SAN
 comma := ,
 B := build/san/$(subst $(comma),-,$(SAN))
 ours += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
-ld += -fsanitize=$(SAN)
 else
 ours += -fstack-protector-strong -fstack-clash-protection
 ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
@@ -63,22 +66,16 @@ endif
 ifdef COVERAGE
 B := build/coverage
 ours += --coverage
-ld += --coverage
 endif
 ifdef STATIC
 B := $(B)/static
 ours += -ffunction-sections -fdata-sections
 ld += -Wl,--gc-sections
 endif
-ifdef WERROR
-ours += -Werror
-endif
-ifeq ($(V),1)
-say := @:
-else
-say := @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-8s %s\n')
-Q := @
-endif
+ours += $(if $(WERROR),-Werror)
+Q := $(if $(filter 1,$(V)),,@)
+say := @$(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(filter 1,$(V)),:, \
+	printf '  %-8s %s\n')
 hidden := -fvisibility=hidden
 compile = $(CC) $(CPPFLAGS) $(CFLAGS) $(ours) $(hidden) -MMD -MP -c -o $@ $<
 link = $(CC) $(CFLAGS) $(ours) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
@@ -93,8 +90,14 @@ with_sqlite := $(WITH_SQLITE)
 link_sqlite := -l:libsqlite3.a -lm
 else_sqlite := -lsqlite3
 
-found = $(shell printf '\#include <$(1)>\n' | \
-	$(CC) $(CPPFLAGS) -E -o /dev/null - 2>/dev/null && echo yes)
+# Not with STATIC=1: libpq.a needs what no package has.
+header_postgresql := libpq-fe.h
+with_postgresql := $(if $(STATIC),no,$(WITH_POSTGRESQL))
+link_postgresql := -lpq
+else_postgresql := -lpq
+
+found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
+	-o /dev/null /dev/null 2>/dev/null && echo yes)
 wanted = $(strip $(if $(header_$(1)), \
 	$(if $(filter no,$(with_$(1))),, \
 	$(if $(filter yes,$(with_$(1)) $(call found,$(header_$(1)))),$(1))), \
@@ -108,7 +111,8 @@ commands := $(notdir $(basename $(wildcard cmd/*.c)))
 units := $(notdir $(basename $(wildcard tests/unit/*.c)))
 tools := $(notdir $(basename $(wildcard tests/support/tool/*.c)))
 preloads := $(notdir $(basename $(wildcard tests/support/preload/*.c)))
-benches := $(notdir $(basename $(wildcard tests/bench/*.c)))
+benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%), \
+	$(notdir $(basename $(wildcard tests/bench/*.c))))
 pages := $(wildcard man/*.[1-8])
 
 lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
@@ -150,7 +154,7 @@ $(eval $(call program,bin,cmd))
 $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
-# jobq itself loads libcurl when it is needed.
+$(B)/bench/pg%: LDFLAGS += -lpq
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
 
 $(B)/support/%.so: tests/support/preload/%.c $(B)/flags
@@ -201,7 +205,7 @@ endif
 # --- tests -------------------------------------------------------------------
 
 export JOBQ_BUILD := $(abspath $(B))
-check: all; @tests/run $(if $(T),'$(T)')
+check: all; @tests/run $(STORE:%=--store '%') $(if $(T),'$(T)')
 check-full: all; @tests/run --full $(if $(T),'$(T)')
 chaos: all; @tests/chaos/run $(SEED)
 bench: all; @tests/bench/run
@@ -213,11 +217,9 @@ coverage:
 	@$(MAKE) --no-print-directory COVERAGE=1 CFLAGS='-O0 -g' check
 	@.ci/coverage build/coverage
 
-completions: $(bins)
-	@completions/generate $(B)/bin completions
+completions: $(bins); @completions/generate $(B)/bin completions
 
 # --- install -----------------------------------------------------------------
-
 to := $(DESTDIR)$(PREFIX)
 others := $(filter-out jobq,$(commands))
 
@@ -238,11 +240,9 @@ uninstall:
 		rm -f $(to)/share/man/man$${page##*.}/$${page##*/}; done
 	.ci/place-completions remove $(to)/share jobq $(others)
 
-clean:
-	rm -rf build
+clean: ; rm -rf build
 
-deps: ; @:
-FORCE: ;
+deps FORCE: ;@:
 .PHONY: all deps check check-full chaos lint bench install uninstall clean \
 	demo coverage fuzz completions FORCE
 .SECONDARY:

@@ -125,14 +125,30 @@ ask(struct admin *admin, const char *members, struct jobq_err *err)
 	return status;
 }
 
+/* Opens a store that is there; one far away says so only when it is asked. */
+static bool
+find_store(struct admin *admin)
+{
+	static char ids[] = "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}";
+	const struct jobq_buf request = { ids, sizeof ids - 1, 0 };
+
+	if (jobq_store_open(command.store_url, JOBQ_STORE_READ, &admin->store,
+		NULL) == JOBQ_OK &&
+	    jobq_store_call(admin->store, JOBQ_VERB_LIST, &request,
+		JOBQ_CALL_MS, NULL, NULL, NULL) == JOBQ_OK)
+		return true;
+	jobq_store_close(admin->store);
+	admin->store = NULL;
+	return false;
+}
+
 static enum jobq_status
 init(struct admin *admin, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
 	const char *said = dry_run ? "would make the store" : "made store %s";
 
-	if (jobq_store_open(command.store_url, JOBQ_STORE_READ, &admin->store,
-		err) == JOBQ_OK)
+	if (find_store(admin))
 		said = "store %s is there already";
 	else if (!dry_run)
 		status = jobq_store_open(

@@ -16,6 +16,9 @@
 #define TEXT_MAX ((size_t)1 << 20)
 #define INCLUDE "-- include "
 
+/* The longest name, and value, of a parameter. */
+#define VALUE_MAX 63
+
 static bool
 name_is_valid(const char *name)
 {
@@ -183,6 +186,66 @@ read_scalars(struct jobq_adapter *adapter, const struct jobq_object *object,
 	return read_fencing(adapter, object, err);
 }
 
+bool
+jobq_adapter_may_be(const char *value)
+{
+	size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "abcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+	return len <= VALUE_MAX && value[len] == '\0';
+}
+
+static bool
+may_be_parameter(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return len > 0 && len <= VALUE_MAX && name[len] == '\0';
+}
+
+static void
+add_parameter(
+    struct jobq_adapter *adapter, size_t *cap, char *name, char *value)
+{
+	struct jobq_adapter_parameter *list = adapter->parameter;
+
+	list = jobq_grow(list, adapter->parameters, cap, sizeof *list);
+	list[adapter->parameters].name = name;
+	list[adapter->parameters++].value = value;
+	adapter->parameter = list;
+}
+
+/* "parameters": names with their defaults; an absent member gives none. */
+static enum jobq_status
+read_parameters(struct jobq_adapter *adapter, const struct jobq_object *object,
+    struct jobq_err *err)
+{
+	const struct jobq_span *value = jobq_object_get(object, "parameters");
+	enum jobq_status status = JOBQ_OK;
+	struct jobq_member member;
+	size_t cursor = 0, cap = 0;
+
+	if (value != NULL && value->at[0] != '{')
+		return bad_member(adapter, "parameters", "an object", err);
+	while (value != NULL && status == JOBQ_OK &&
+	       jobq_json_member(*value, &cursor, &member)) {
+		char *name = jobq_xstrndup(member.key.at, member.key.len);
+		struct jobq_buf text = JOBQ_BUF_INIT;
+
+		status = jobq_json_string(member.value, &text, NULL);
+		add_parameter(adapter, &cap, name, jobq_buf_detach(&text));
+		if (status == JOBQ_OK && may_be_parameter(name) &&
+		    jobq_adapter_may_be(
+			adapter->parameter[adapter->parameters - 1].value))
+			continue;
+		status = bad_member(adapter, "parameters",
+		    "an object of names (a-z 0-9 _) and their values as "
+		    "strings (at most 63 of A-Z a-z 0-9 _ . -)",
+		    err);
+	}
+	return status;
+}
+
 static enum jobq_status
 read_json(struct jobq_adapter *adapter, struct jobq_err *err)
 {
@@ -210,6 +273,8 @@ read_json(struct jobq_adapter *adapter, struct jobq_err *err)
 	if (status == JOBQ_OK)
 		status = read_list(
 		    adapter, &object, "cannot", &adapter->cannot, err);
+	if (status == JOBQ_OK)
+		status = read_parameters(adapter, &object, err);
 	jobq_object_release(&object);
 	jobq_buf_release(&text);
 	return status;
@@ -265,6 +330,11 @@ jobq_adapter_free(struct jobq_adapter *adapter)
 	free_list(adapter->reads);
 	free_list(adapter->hints);
 	free_list(adapter->cannot);
+	for (size_t i = 0; i < adapter->parameters; i++) {
+		free(adapter->parameter[i].name);
+		free(adapter->parameter[i].value);
+	}
+	free(adapter->parameter);
 	free(adapter);
 }
 

@@ -19,6 +19,12 @@ enum jobq_fencing {
 	JOBQ_FENCING_NONE,
 };
 
+/* What a URL may set for the texts. */
+struct jobq_adapter_parameter {
+	char *name;
+	char *value; /* when the URL does not */
+};
+
 struct jobq_adapter {
 	char *name;
 	char *folder; /* absolute path */
@@ -31,6 +37,8 @@ struct jobq_adapter {
 	char **reads;	  /* verbs that write nothing */
 	char **hints;	  /* verbs after which others should look again */
 	char **cannot;	  /* NULL-terminated sentences */
+	struct jobq_adapter_parameter *parameter;
+	size_t parameters;
 };
 
 /*
@@ -45,6 +53,9 @@ void jobq_adapter_free(struct jobq_adapter *adapter);
 bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
+
+/* Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 _ . - */
+bool jobq_adapter_may_be(const char *value);
 
 /*
  * Adds the text FOLDER/file to out, each line "-- include NAME" replaced by

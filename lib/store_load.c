@@ -101,10 +101,18 @@ load(const char *path, const char *scheme, const struct jobq_driver **driver,
 	return JOBQ_OK;
 }
 
+/* libpq knows its URLs by two schemes. */
+static const char *
+driver_of(const char *scheme)
+{
+	return strcmp(scheme, "postgres") == 0 ? "postgresql" : scheme;
+}
+
 enum jobq_status
 jobq_driver_load(
-    const char *scheme, const struct jobq_driver **driver, struct jobq_err *err)
+    const char *named, const struct jobq_driver **driver, struct jobq_err *err)
 {
+	const char *scheme = driver_of(named);
 	struct jobq_buf path = JOBQ_BUF_INIT;
 	enum jobq_status status;
 
@@ -117,12 +125,12 @@ jobq_driver_load(
 	}
 	if (scheme[strspn(scheme, "abcdefghijklmnopqrstuvwxyz0123456789")] !=
 	    '\0')
-		return unknown_scheme(scheme, err);
+		return unknown_scheme(named, err);
 	status = jobq_place_drivers(&path, err);
 	if (status == JOBQ_OK) {
 		jobq_buf_printf(&path, "/%s.so", scheme);
 		status = access(path.data, F_OK) != 0
-			     ? unknown_scheme(scheme, err)
+			     ? unknown_scheme(named, err)
 			     : load(path.data, scheme, driver, err);
 	}
 	jobq_buf_release(&path);

@@ -1,0 +1,370 @@
+/*
+ * The listener: a connection of its own that does nothing but LISTEN, so that
+ * a NOTIFY of the adapter's wakes who waits for jobs. Polling is complete
+ * without it; whatever goes wrong here costs latency and is nobody's failure.
+ *
+ * All of it happens behind one epoll descriptor, which stays the same. In it
+ * are a timer, for the next attempt and for the end of one that hangs, and
+ * the socket, be it still connecting. Nothing here waits: it is a machine
+ * that takes one step each time the descriptor is readable.
+ *
+ *   (none) --timer, or the store has connected--> CONNECTING
+ *   CONNECTING --connected, LISTEN sent--> TUNING
+ *   TUNING --answered--> LISTENING --other queues, LISTEN sent--> TUNING
+ *   any --failed--> (none), the timer set: 1 s, doubling to 30 s
+ *
+ * It connects to the address that the store's own connection has reached, so
+ * no name is looked up, and only once there was one. Its caller looks at the
+ * store after each step; so what was told before the LISTEN was answered is
+ * not missed. Keep-alives find a server that has vanished.
+ *
+ * A channel is jobq: and the MD5 of the schema for all queues, of SCHEMA:QUEUE
+ * for one: names of queues may be longer than a channel's.
+ */
+#include "postgresql_inside.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <md5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define FIRST_MS 1000
+#define LONGEST_MS 30000
+
+/* Connecting and the answer to LISTEN may take so long. */
+#define HANGS_MS 10000
+
+/* So many queues are listened to by name, more of them as all. */
+#define MOST_QUEUES 64
+
+void
+jobq_pg_ear_init(struct jobq_pg_ear *ear)
+{
+	*ear = (struct jobq_pg_ear){ .epoll = -1, .timer = -1 };
+}
+
+void
+jobq_pg_ear_release(struct jobq_pg_ear *ear)
+{
+	PQfinish(ear->conn);
+	if (ear->timer >= 0)
+		close(ear->timer);
+	if (ear->epoll >= 0)
+		close(ear->epoll);
+	free(ear->host);
+	free(ear->address);
+	free(ear->port);
+	jobq_buf_release(&ear->queues);
+	jobq_buf_release(&ear->want);
+	jobq_buf_release(&ear->sent);
+}
+
+/* Sets the timer; 0 stops it. */
+static void
+set_timer(struct jobq_pg_ear *ear, int64_t ms)
+{
+	struct itimerspec when = {
+		.it_value.tv_sec = (time_t)(ms / 1000),
+		.it_value.tv_nsec = (long)(ms % 1000 * 1000000),
+	};
+
+	timerfd_settime(ear->timer, 0, &when, NULL);
+}
+
+int
+jobq_pg_ear_fd(struct jobq_pg_ear *ear)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (ear->epoll >= 0)
+		return ear->epoll;
+	ear->epoll = epoll_create1(EPOLL_CLOEXEC);
+	ear->timer =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	event.data.fd = ear->timer;
+	if (ear->epoll >= 0 && ear->timer >= 0 &&
+	    epoll_ctl(ear->epoll, EPOLL_CTL_ADD, ear->timer, &event) == 0)
+		return ear->epoll;
+	if (ear->timer >= 0)
+		close(ear->timer);
+	if (ear->epoll >= 0)
+		close(ear->epoll);
+	ear->timer = ear->epoll = -1;
+	return -1;
+}
+
+/* libpq changes its socket at will while it connects; a closed one is out. */
+static void
+watch(struct jobq_pg_ear *ear, uint32_t events)
+{
+	int fd = PQsocket(ear->conn);
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	if (fd >= 0 && epoll_ctl(ear->epoll, EPOLL_CTL_MOD, fd, &event) != 0 &&
+	    errno == ENOENT)
+		epoll_ctl(ear->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* Gives up what there is, and tries again later. */
+static void
+rest(struct jobq_pg_ear *ear)
+{
+	PQfinish(ear->conn);
+	ear->conn = NULL;
+	ear->wait_ms = ear->wait_ms == 0	       ? FIRST_MS
+		       : ear->wait_ms * 2 > LONGEST_MS ? LONGEST_MS
+						       : ear->wait_ms * 2;
+	set_timer(ear, ear->wait_ms);
+}
+
+static void
+ignore_notice(void *context, const char *text)
+{
+	(void)context, (void)text;
+}
+
+static void
+put_channel(struct jobq_buf *out, const char *schema, const char *queue)
+{
+	struct jobq_buf name = JOBQ_BUF_INIT;
+	char hash[MD5_DIGEST_STRING_LENGTH];
+
+	jobq_buf_printf(&name, "%s%s%s", schema, queue == NULL ? "" : ":",
+	    queue == NULL ? "" : queue);
+	MD5Data((const uint8_t *)name.data, name.len, hash);
+	jobq_buf_printf(out, "; LISTEN \"jobq:%s\"", hash);
+	jobq_buf_release(&name);
+}
+
+/* The statements that listen to an array of names, or to all. */
+static void
+put_statements(
+    struct jobq_buf *out, const char *schema, struct jobq_span queues)
+{
+	struct jobq_buf name = JOBQ_BUF_INIT;
+	struct jobq_span element;
+	size_t cursor = 0, count = 0;
+
+	jobq_buf_clear(out);
+	jobq_buf_puts(out, "UNLISTEN *");
+	while (count <= MOST_QUEUES && queues.len > 0 &&
+	       jobq_json_element(queues, &cursor, &element)) {
+		jobq_buf_clear(&name);
+		if (jobq_json_string(element, &name, NULL) != JOBQ_OK)
+			continue;
+		put_channel(out, schema, name.len == 0 ? "" : name.data);
+		count++;
+	}
+	if (count == 0 || count > MOST_QUEUES) {
+		jobq_buf_clear(out);
+		jobq_buf_puts(out, "UNLISTEN *");
+		put_channel(out, schema, NULL);
+	}
+	jobq_buf_release(&name);
+}
+
+/* Sends what is wanted; the answer is read when it is there. */
+static void
+send_listen(struct jobq_pg_ear *ear)
+{
+	if (PQsendQuery(ear->conn, ear->want.data) == 0) {
+		rest(ear);
+		return;
+	}
+	jobq_buf_clear(&ear->sent);
+	jobq_buf_add(&ear->sent, ear->want.data, ear->want.len);
+	ear->state = JOBQ_PG_TUNING;
+	set_timer(ear, HANGS_MS);
+	ear->unsent = PQflush(ear->conn) > 0;
+	watch(ear, ear->unsent ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static bool
+wants_other(const struct jobq_pg_ear *ear)
+{
+	return ear->want.len != ear->sent.len ||
+	       memcmp(ear->want.data, ear->sent.data, ear->want.len) != 0;
+}
+
+static void
+go_on_connecting(struct jobq_pg_ear *ear)
+{
+	switch (PQconnectPoll(ear->conn)) {
+	case PGRES_POLLING_READING:
+		watch(ear, EPOLLIN);
+		break;
+	case PGRES_POLLING_WRITING:
+		watch(ear, EPOLLOUT);
+		break;
+	case PGRES_POLLING_OK:
+		if (PQsetnonblocking(ear->conn, 1) == 0)
+			send_listen(ear);
+		else
+			rest(ear);
+		break;
+	default:
+		rest(ear);
+	}
+}
+
+/* Begins to connect, once it is known where to. */
+static void
+begin(struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
+{
+	const struct {
+		const char *keyword, *value;
+	} own[] = {
+		{ "keepalives_idle", "10" },
+		{ "keepalives_interval", "5" },
+		{ "keepalives_count", "3" },
+		{ "host", ear->host },
+		{ "hostaddr", ear->address },
+		{ "port", ear->port },
+		{ "target_session_attrs", "any" },
+	};
+	struct jobq_pg_settings mine = { .count = 0 };
+
+	if (ear->host == NULL || ear->want.len == 0)
+		return;
+	for (size_t i = 0; i < 3; i++)
+		jobq_pg_set(&mine, own[i].keyword, own[i].value);
+	for (size_t i = 0; i < settings->count; i++)
+		jobq_pg_set(&mine, settings->keyword[i], settings->value[i]);
+	for (size_t i = 3; i < sizeof own / sizeof *own; i++)
+		jobq_pg_set(&mine, own[i].keyword, own[i].value);
+	ear->conn = PQconnectStartParams((const char *const *)mine.keyword,
+	    (const char *const *)mine.value, 0);
+	jobq_pg_settings_release(&mine);
+	if (PQstatus(ear->conn) == CONNECTION_BAD) {
+		rest(ear);
+		return;
+	}
+	PQsetNoticeProcessor(ear->conn, ignore_notice, NULL);
+	ear->state = JOBQ_PG_CONNECTING;
+	set_timer(ear, HANGS_MS);
+	watch(ear, EPOLLOUT);
+}
+
+static void
+keep(char **copy, const char *text)
+{
+	free(*copy);
+	*copy = jobq_xstrdup(text == NULL ? "" : text);
+}
+
+void
+jobq_pg_ear_meet(struct jobq_pg_ear *ear, const PGconn *conn)
+{
+	keep(&ear->host, PQhost(conn));
+	keep(&ear->address, PQhostaddr(conn));
+	keep(&ear->port, PQport(conn));
+	ear->wait_ms = 0;
+}
+
+void
+jobq_pg_ear_start(
+    struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
+{
+	if (ear->epoll >= 0 && ear->conn == NULL && ear->wait_ms == 0)
+		begin(ear, settings);
+}
+
+void
+jobq_pg_ear_tune(struct jobq_pg_ear *ear, const char *schema, const char *verb,
+    const char *request, size_t len)
+{
+	static const char word[] = "\"queues\"";
+	struct jobq_object members = { 0 };
+	const struct jobq_span *found = NULL;
+	struct jobq_span queues = { .at = "" };
+
+	if (ear->want.len > 0 && strcmp(verb, "claim") != 0 &&
+	    strcmp(verb, "list") != 0)
+		return;
+	if (memmem(request, len, word, strlen(word)) != NULL &&
+	    jobq_object_scan(&members, request, len, NULL) == JOBQ_OK)
+		found = jobq_object_get(&members, "queues");
+	if (found != NULL)
+		queues = *found;
+	if (ear->want.len == 0 || queues.len != ear->queues.len ||
+	    memcmp(queues.at, ear->queues.data, queues.len) != 0) {
+		jobq_buf_clear(&ear->queues);
+		jobq_buf_add(&ear->queues, queues.at, queues.len);
+		put_statements(&ear->want, schema, queues);
+	}
+	jobq_object_release(&members);
+	if (ear->conn != NULL && ear->state == JOBQ_PG_LISTENING &&
+	    wants_other(ear))
+		send_listen(ear);
+}
+
+/* Reads what came: answers to LISTEN, and notifications, which say nothing. */
+static void
+hear(struct jobq_pg_ear *ear)
+{
+	bool ok = PQconsumeInput(ear->conn) != 0;
+	int unsent = PQflush(ear->conn);
+	PGnotify *notify;
+	PGresult *result = NULL;
+
+	ok = ok && unsent >= 0;
+	while (ok && !PQisBusy(ear->conn)) {
+		result = PQgetResult(ear->conn);
+		if (result == NULL)
+			break;
+		ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+		PQclear(result);
+	}
+	while ((notify = PQnotifies(ear->conn)) != NULL)
+		PQfreemem(notify);
+	if (!ok || PQstatus(ear->conn) != CONNECTION_OK) {
+		rest(ear);
+		return;
+	}
+	if (ear->unsent && unsent == 0)
+		watch(ear, EPOLLIN);
+	ear->unsent = unsent > 0;
+	if (ear->state == JOBQ_PG_LISTENING || PQisBusy(ear->conn))
+		return;
+	ear->state = JOBQ_PG_LISTENING;
+	ear->wait_ms = 0;
+	set_timer(ear, 0);
+	if (wants_other(ear))
+		send_listen(ear);
+}
+
+void
+jobq_pg_ear_turn(
+    struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
+{
+	struct epoll_event events[2];
+	uint64_t times;
+	int count;
+
+	if (ear->epoll < 0)
+		return;
+	count = epoll_wait(ear->epoll, events, 2, 0);
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd == ear->timer) {
+			if (read(ear->timer, &times, sizeof times) < 0)
+				continue;
+			if (ear->conn == NULL)
+				begin(ear, settings);
+			else if (ear->state != JOBQ_PG_LISTENING)
+				rest(ear);
+		} else if (ear->conn != NULL &&
+			   events[i].data.fd == PQsocket(ear->conn)) {
+			if (ear->state == JOBQ_PG_CONNECTING)
+				go_on_connecting(ear);
+			else
+				hear(ear);
+		}
+	}
+}
