@@ -1,0 +1,1 @@
+SELECT * FROM :"schema".verb_cancel($1)

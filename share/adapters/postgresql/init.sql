@@ -1,0 +1,35 @@
+-- The schema, version 1, and its functions: a verb is one call, planned once
+-- for each connection. All of this may run again, and by two at once: the
+-- second waits for the first and finds everything there.
+SELECT pg_advisory_xact_lock(1785684465, hashtext(:'schema'))
+---
+CREATE SCHEMA IF NOT EXISTS :"schema"
+---
+-- include tables.sql
+---
+-- include helpers.sql
+---
+-- include types.sql
+---
+-- include push-function.sql
+---
+-- include settle-function.sql
+---
+-- include lapse-function.sql
+---
+-- include claim-function.sql
+---
+-- include list-function.sql
+---
+-- include events-function.sql
+---
+-- include change-functions.sql
+---
+-- include stats-functions.sql
+---
+-- include push-text-function.sql
+---
+-- include views.sql
+---
+INSERT INTO :"schema".meta VALUES ('version', 1)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value

@@ -1,0 +1,1 @@
+SELECT * FROM :"schema".verb_stats($1)
