@@ -3,8 +3,17 @@
 # What the suite of all stores is written with, over common.bash.
 #
 # A test has a store of its own at $JOBQ_URL: of the kind that its file is
-# named after (support/stores has the URLs), or of JOBQ_TEST_URL, where {}
-# stands for a folder of the test's own.
+# named after, store-KIND.bats or store-KIND-MORE.bats (support/stores has the
+# URLs), or of JOBQ_TEST_URL. In a URL {} stands for a folder of the test's
+# own and {test} for a word of its own, [a-z0-9]+.
+#
+# A store that is a server has an executable support/servers/KIND:
+#   missing     exits 0 and says what is not installed when it cannot run here
+#   start DIR   starts one that keeps everything in DIR, an empty folder, and
+#               prints what stands for {server} in the URL
+#   stop DIR    stops it at once; fine when it does not run
+# It runs while the tests of one file do, as $store_server; its folder is
+# $store_server_dir.
 #
 # store PROGRAM makes requests by the jq functions of requests.jq, calls the
 # store with them over one connection, and leaves the answers in $answers,
@@ -17,16 +26,65 @@
 
 load "${BASH_SOURCE[0]%/*}/common"
 
+store_kind() { # prints the kind of the file
+	local kind=${BATS_TEST_FILENAME##*/store-}
+	kind=${kind%.bats}
+	echo "${kind%%-*}"
+}
+
+store_url() { # KIND
+	awk -v kind="$1" '$1 == kind { print $2 }' "$TOP/tests/support/stores"
+}
+
+# lacking KIND: whether something is, and says what.
+lacking() {
+	local scheme
+	scheme=$(store_url "$1")
+	scheme=${scheme%%:*}
+	"$JOBQ_BUILD/bin/jobq" --version | grep -qE "^driver $scheme(:|\$)" || {
+		echo "this build has no driver '$scheme'"
+		return
+	}
+	"$TOP/tests/support/servers/$1" missing
+}
+
+# Where the folder of a server is made must be open to the user that it runs
+# as, and short: the name of a socket is in it.
+store_setup_file() {
+	local kind program dir=${JOBQ_TEST_SERVERS-}
+	kind=$(store_kind)
+	program=$TOP/tests/support/servers/$kind
+	[ -x "$program" ] && [ -z "${JOBQ_TEST_URL-}" ] || return 0
+	export store_missing
+	! store_missing=$(lacking "$kind") || return 0
+	store_missing=
+	if [ -z "$dir" ]; then
+		dir=$BATS_RUN_TMPDIR
+		chmod go+x "$dir"
+	fi
+	export store_server store_server_dir
+	store_server_dir=$(mktemp -d "$dir/$kind.XXXXXX")
+	store_server=$("$program" start "$store_server_dir" 3>&- 4>&-)
+}
+
+store_teardown_file() {
+	[ -n "${store_server_dir-}" ] || return 0
+	"$TOP/tests/support/servers/$(store_kind)" stop "$store_server_dir"
+	rm -rf "$store_server_dir"
+}
+
 store_setup() {
 	local kind url
 	common_setup
-	kind=${BATS_TEST_FILENAME##*/store-}
-	kind=${kind%.bats}
+	unset "${!PG@}"
+	[ -z "${store_missing-}" ] || skip "$store_missing"
+	kind=$(store_kind)
 	url=${JOBQ_TEST_URL-}
-	[ -n "$url" ] || url=$(awk -v kind="$kind" '$1 == kind { print $2 }' \
-		"$TOP/tests/support/stores")
+	[ -n "$url" ] || url=$(store_url "$kind")
 	[ -n "$url" ] || { echo "no store '$kind' in support/stores"; return 1; }
-	export JOBQ_URL=${url//\{\}/$BATS_TEST_TMPDIR}
+	url=${url//\{\}/$BATS_TEST_TMPDIR}
+	url=${url//\{test\}/t$BATS_TEST_NUMBER}
+	export JOBQ_URL=${url//\{server\}/${store_server-}}
 	adapter=${url%%:*}
 	[[ $url != *adapter=* ]] || adapter=${url##*adapter=}
 	adapter=${adapter%%&*}
@@ -100,5 +158,7 @@ refuses() {
 	has "$said" 'unsupported: ' "$2"
 }
 
+setup_file() { store_setup_file; }
+teardown_file() { store_teardown_file; }
 setup() { store_setup; }
 teardown() { store_teardown; }
