@@ -15,6 +15,11 @@ BEGIN
 	SELECT DISTINCT p.queue FROM json_to_recordset(jobs) p (queue text)
 	WHERE NOT EXISTS (SELECT 1 FROM queue_state q WHERE q.name = p.queue)
 	ON CONFLICT DO NOTHING;
+	-- Of a queue that was not there nobody can have asked for jobs.
+	IF FOUND THEN
+		PERFORM ring(ARRAY(SELECT DISTINCT p.queue
+			FROM json_to_recordset(jobs) p (queue text)));
+	END IF;
 
 	WITH done AS (
 		INSERT INTO job_entry (id, queue, name, key, flow, pushed_ms,
