@@ -27,7 +27,7 @@
 static struct {
 	bool help, version, json, dump, quiet, strict, no_input;
 	int verbose;
-	const char *level, *format, *file, *name, *color;
+	const char *level, *format, *file, *to_stderr, *name, *color;
 	struct jobq_list stores; /* the last counts; all may hold secrets */
 	uint64_t rotate_bytes, max_line;
 	int64_t keep;
@@ -85,6 +85,12 @@ static const struct jobq_opt common_options[] = {
 	    .to = &given.file,
 	    .arg = "FILE",
 	    .help = "add the log to FILE (-: stderr)" },
+	{ .name = "log-stderr",
+	    .type = JOBQ_OPT_CHOICE,
+	    .to = &given.to_stderr,
+	    .arg = "WHEN",
+	    .choices = "auto always",
+	    .help = "always: beside a log file, too" },
 	{ .name = "log-name",
 	    .type = JOBQ_OPT_STRING,
 	    .to = &given.name,
@@ -141,6 +147,7 @@ static struct {
 	{ "JOBQ_LOG_LEVEL", "--log-level" },
 	{ "JOBQ_LOG_FORMAT", "--log-format" },
 	{ "JOBQ_LOG_FILE", "--log-file" },
+	{ "JOBQ_LOG_STDERR", "--log-stderr" },
 	{ "JOBQ_LOG_NAME", "--log-name" },
 	{ "JOBQ_LOG_ROTATE", "--log-rotate" },
 	{ "JOBQ_LOG_KEEP", "--log-keep" },
@@ -252,6 +259,8 @@ open_log(const struct jobq_command *command, struct jobq_err *err)
 	struct jobq_log_options log = {
 		.name = given.name ? given.name : command->name,
 		.file = given.file,
+		.also_stderr =
+		    given.to_stderr && !strcmp(given.to_stderr, "always"),
 		.format = JOBQ_LOG_PLAIN,
 		.rotate_bytes = given.rotate_bytes,
 		.rotate_keep = given.keep,
@@ -302,6 +311,8 @@ jobq_command_export_log(void)
 	export("JOBQ_LOG_LEVEL", names[level > 0 ? level : 0]);
 	export("JOBQ_LOG_FORMAT", given.format);
 	export("JOBQ_LOG_FILE", given.file);
+	export("JOBQ_LOG_STDERR", given.to_stderr);
+	export("JOBQ_LOG_NAME", given.name);
 	export("JOBQ_COLOR", given.color);
 	snprintf(
 	    text, sizeof(text), "%llu", (unsigned long long)given.rotate_bytes);
@@ -444,26 +455,6 @@ jobq_command_start(struct jobq_command *command, int argc, char **argv)
 	command->strict = given.strict;
 	command->max_line_bytes = given.max_line;
 	check_operands(command);
-}
-
-size_t
-jobq_command_max_line(const struct jobq_command *command, size_t most_bytes)
-{
-	uint64_t given_bytes = command->max_line_bytes;
-
-	return given_bytes == 0 || given_bytes > most_bytes
-		   ? most_bytes
-		   : (size_t)given_bytes;
-}
-
-enum jobq_status
-jobq_command_bad_line(struct jobq_command *command, const char *file,
-    unsigned long number, const struct jobq_err *err)
-{
-	command->bad_lines = true;
-	jobq_log_code(JOBQ_ERROR, "bad_line", NULL, "%s:%lu: %s", file, number,
-	    err->text);
-	return command->strict ? JOBQ_INVALID : JOBQ_OK;
 }
 
 /* Whether all that was printed is out; a closed stdout is none if unused. */

@@ -1,13 +1,6 @@
 /*
  * One log per process. A message is made whole in memory and written by one
  * write(2), in append mode, so that several commands may share one file.
- *
- * Rotation, also when several processes write: before a message the file's
- * name is looked at. Where it is another file than the open one (another
- * process or logrotate has moved it) it is opened anew. Where the message
- * would make it too long, the process that gets the flock on it, and finds
- * the name still meaning that file, moves FILE.2 to FILE.3, FILE.1 to FILE.2,
- * FILE to FILE.1; the others find the new file as above.
  */
 #include "log.h"
 
@@ -15,29 +8,25 @@
 #include "clock.h"
 #include "json.h"
 #include "mem.h"
+#include "rotate.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "banned.h"
 
 #define TEXT_MAX 3500 /* bytes of a message; a line fits into PIPE_BUF */
-#define STUCK_MS 1000 /* how long a full, non-blocking stderr is waited for */
 
 static struct jobq_log_options now = {
 	.level = JOBQ_WARNING,
 	.format = JOBQ_LOG_PLAIN,
 };
-static int file_fd = -1; /* of now.file */
+static struct jobq_rotate file = JOBQ_ROTATE_INIT; /* now.file */
 
 static const char *const level_names[] = {
 	[JOBQ_DEBUG] = "DEBUG",
@@ -74,130 +63,36 @@ jobq_log_wants(enum jobq_level level)
 	return level >= now.level;
 }
 
-static int
-open_file(const char *file)
-{
-	return open(
-	    file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-}
-
 enum jobq_status
 jobq_log_open(const struct jobq_log_options *options, struct jobq_err *err)
 {
-	int fd = -1;
+	struct jobq_rotate opened = { options->file, options->rotate_bytes,
+		options->rotate_keep, -1 };
 
-	if (options->file) {
-		fd = open_file(options->file);
-		if (fd < 0)
-			return jobq_fail(err, JOBQ_CONFIG,
-			    "unable to open log file '%s': %s", options->file,
-			    strerror(errno));
-	}
-	if (file_fd >= 0)
-		close(file_fd);
-	file_fd = fd;
+	if (options->file && jobq_rotate_open(&opened, err))
+		return JOBQ_CONFIG;
+	jobq_rotate_close(&file);
+	file = opened;
 	now = *options;
 	return JOBQ_OK;
 }
 
-static void
-reopen(void)
+void
+jobq_log_rotation(uint64_t *bytes, int64_t *keep)
 {
-	int fd = open_file(now.file);
-
-	if (fd < 0)
-		return;
-	close(file_fd);
-	file_fd = fd;
-}
-
-/* Moves FILE to FILE.1 and so on; the oldest is overwritten. */
-static void
-shift_files(void)
-{
-	struct jobq_buf from = JOBQ_BUF_INIT;
-	struct jobq_buf to = JOBQ_BUF_INIT;
-
-	if (now.rotate_keep < 1)
-		unlink(now.file);
-	for (int64_t i = now.rotate_keep; i >= 1; i--) {
-		jobq_buf_clear(&from);
-		jobq_buf_clear(&to);
-		jobq_buf_puts(&from, now.file);
-		if (i > 1)
-			jobq_buf_printf(&from, ".%lld", (long long)i - 1);
-		jobq_buf_printf(&to, "%s.%lld", now.file, (long long)i);
-		rename(from.data, to.data);
-	}
-	jobq_buf_release(&from);
-	jobq_buf_release(&to);
-}
-
-/* Whether the name still means the open file; *size is the open file's. */
-static bool
-is_current(off_t *size)
-{
-	struct stat open_one, named;
-
-	if (fstat(file_fd, &open_one))
-		return true;
-	*size = open_one.st_size;
-	return !stat(now.file, &named) && named.st_ino == open_one.st_ino &&
-	       named.st_dev == open_one.st_dev;
-}
-
-/* Makes file_fd the file that a message of len bytes belongs into. */
-static void
-rotate(size_t len)
-{
-	off_t size = 0;
-	bool current = is_current(&size);
-
-	if (!current) {
-		reopen();
-		current = is_current(&size);
-	}
-	if (!now.rotate_bytes || size <= 0 || !current ||
-	    (uint64_t)size + len <= now.rotate_bytes)
-		return;
-	if (flock(file_fd, LOCK_EX | LOCK_NB))
-		return;
-	if (is_current(&size))
-		shift_files();
-	reopen(); /* closing the old file gives the lock back */
-}
-
-static bool
-write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno == EAGAIN) {
-			struct pollfd full = { .fd = fd, .events = POLLOUT };
-			if (poll(&full, 1, STUCK_MS) > 0)
-				continue;
-			return false;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return true;
+	*bytes = now.rotate_bytes;
+	*keep = now.rotate_keep;
 }
 
 /* What cannot be written into the file is said on stderr instead. */
 static void
 put_line(const struct jobq_buf *line)
 {
-	if (file_fd >= 0) {
-		rotate(line->len);
-		if (write_all(file_fd, line->data, line->len))
-			return;
-	}
-	write_all(STDERR_FILENO, line->data, line->len);
+	bool written =
+	    file.fd >= 0 && jobq_rotate_write(&file, line->data, line->len);
+
+	if (!written || now.also_stderr)
+		jobq_write_all(STDERR_FILENO, line->data, line->len);
 }
 
 static void

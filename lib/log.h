@@ -31,6 +31,7 @@ enum jobq_log_format {
 struct jobq_log_options {
 	const char *name;      /* of the command, or --log-name */
 	const char *file;      /* or NULL for stderr */
+	bool also_stderr;      /* beside a file */
 	enum jobq_level level; /* what is less is not said */
 	enum jobq_log_format format;
 	uint64_t rotate_bytes; /* file grown beyond: FILE to FILE.1 to ... */
@@ -40,6 +41,9 @@ struct jobq_log_options {
 /* Opens the file, if one is named; JOBQ_CONFIG says why it cannot. */
 enum jobq_status jobq_log_open(
     const struct jobq_log_options *options, struct jobq_err *err);
+
+/* The size and number of old files that hold for the log, for others, too. */
+void jobq_log_rotation(uint64_t *bytes, int64_t *keep);
 
 /* DEBUG INFO WARNING ERROR CRITICAL in any case; -1 for other words. */
 int jobq_level_by_name(const char *name);
