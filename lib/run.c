@@ -87,6 +87,7 @@ put_off(struct jobq_task *task, const struct jobq_verdict *verdict)
 	int64_t delay_ms = jobq_again_delay_ms(task, verdict);
 
 	jobq_attempt_tell(task, verdict, delay_ms);
+	jobq_log_ended(task, verdict, delay_ms);
 	jobq_task_leave(task);
 	jobq_task_list_remove(&run->tasks, task);
 	jobq_task_clear_attempt(task);
@@ -225,6 +226,7 @@ begin(struct jobq_task *task)
 	    jobq_save_begin(run->save, task, &err) != JOBQ_OK)
 		jobq_run_lose(run, &err);
 	task->serial = ++run->serial;
+	jobq_log_started(task);
 	enter(task, JOBQ_RUNNING, 0);
 	if (timeout_ms == JOBQ_ABSENT)
 		timeout_ms = run->options.timeout_ms;

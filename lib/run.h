@@ -71,7 +71,9 @@ struct jobq_run_options {
 	uint64_t halt_failed; /* so many failed jobs end it; 0: never */
 	bool halt_now;	      /* also what runs is stopped then */
 	const char *joblog, *output_dir, *resume; /* paths, or NULL */
-	bool one;				  /* the first job alone */
+	const char *output_log; /* of all jobs; what its files begin with */
+	bool log_jobs;		/* what becomes of each is said */
+	bool one;		/* the first job alone */
 	int view_fd; /* a terminal that is told how it goes; -1: none */
 	const char *env_from; /* where a job line has variables, or NULL */
 	bool unclaimed; /* lines with a state and no lease are taken, too */

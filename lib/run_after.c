@@ -63,6 +63,7 @@ jobq_task_leave(struct jobq_task *task)
 	jobq_timer_stop(loop, &task->lease);
 	jobq_timer_stop(loop, &task->tell);
 	jobq_save_end(task);
+	jobq_output_log_end(task);
 	give_back_place(task);
 }
 
@@ -73,6 +74,7 @@ jobq_task_count(
 	struct jobq_run *run = task->run;
 	struct jobq_err err;
 
+	jobq_log_ended(task, verdict, JOBQ_ABSENT);
 	run->done++;
 	if (verdict->kind == JOBQ_EVENT_FAILED)
 		run->failed++;

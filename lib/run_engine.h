@@ -43,6 +43,7 @@ struct jobq_run {
 	struct jobq_run_view *view; /* these may be NULL */
 	struct jobq_joblog *joblog;
 	struct jobq_save *save;
+	struct jobq_output_log *output_log;
 	struct jobq_resume *resume;
 
 	bool look;  /* a process ended, or a task waits to be alone */

@@ -1,6 +1,6 @@
 /*
- * What the runner keeps in files beside its output: a job log, the output of
- * each job, and what an earlier run has completed. Only the files of the
+ * What the runner keeps in files beside its output: logs, the output of each
+ * job, and what an earlier run has completed. Only the files of the
  * runner include this.
  */
 #ifndef JOBQ_RUN_FILES_H
@@ -43,6 +43,27 @@ enum jobq_status jobq_save_begin(
 enum jobq_status jobq_save_bytes(struct jobq_save *save, struct jobq_task *task,
     bool is_err, const char *bytes, size_t len, struct jobq_err *err);
 void jobq_save_end(struct jobq_task *task);
+
+/*
+ * run_log.c: PREFIX_stdout.log and PREFIX_stderr.log with all that jobs write.
+ * JOBQ_CONFIG when one cannot be opened. What cannot be written later is said
+ * by the runner.
+ */
+struct jobq_output_log;
+enum jobq_status jobq_output_log_open(
+    struct jobq_output_log **log, const char *prefix, struct jobq_err *err);
+void jobq_output_log_close(struct jobq_output_log *log);
+void jobq_output_log_bytes(
+    struct jobq_task *task, bool is_err, const char *bytes, size_t len);
+void jobq_output_log_end(struct jobq_task *task);
+
+/*
+ * The same file: what becomes of a job, where --log-jobs asks for it.
+ * again_ms: until this runner tries it again; JOBQ_ABSENT: it does not.
+ */
+void jobq_log_started(const struct jobq_task *task);
+void jobq_log_ended(const struct jobq_task *task,
+    const struct jobq_verdict *verdict, int64_t again_ms);
 
 /*
  * run_resume.c: the ids of the jobs that an earlier run, whose events are in

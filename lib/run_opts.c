@@ -75,6 +75,11 @@ const struct jobq_opt jobq_run_opts[] = {
 	{ "output-dir", 0, JOBQ_OPT_STRING, &RUN.output_dir, "DIR",
 	    "write all output of a job to DIR/ID.out and DIR/ID.err", 0, 0,
 	    NULL },
+	{ "output-log", 0, JOBQ_OPT_STRING, &RUN.output_log, "PREFIX",
+	    "add the output of all jobs to PREFIX_stdout.log, _stderr.log", 0,
+	    0, NULL },
+	{ "log-jobs", 0, JOBQ_OPT_FLAG, &RUN.log_jobs, NULL,
+	    "say what becomes of each job", 0, 0, NULL },
 	{ "env-from", 0, JOBQ_OPT_STRING, &RUN.env_from, "PATH",
 	    "the object in the job line, such as .context.env, that has "
 	    "further variables of its process",

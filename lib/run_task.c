@@ -142,6 +142,8 @@ jobq_task_free(struct jobq_task *task)
 	jobq_buf_release(&task->line);
 	jobq_buf_release(&task->input);
 	jobq_buf_release(&task->command);
+	jobq_buf_release(&task->log_part[0]);
+	jobq_buf_release(&task->log_part[1]);
 	jobq_job_release(&task->job);
 	jobq_stream_release(&task->out);
 	jobq_stream_release(&task->err);

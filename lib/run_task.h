@@ -91,6 +91,7 @@ struct jobq_task {
 	struct jobq_buf command; /* for the job log */
 	int save_fd[2];		 /* files of its output; -1: none */
 	bool save_failed;
+	struct jobq_buf log_part[2]; /* for the logs, not written yet */
 	struct jobq_notes notes;
 };
 

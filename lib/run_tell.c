@@ -114,6 +114,8 @@ jobq_tell_bytes(struct jobq_task *task, struct jobq_stream *stream,
 	if (save != NULL && jobq_save_bytes(save, task, stream == &task->err,
 				bytes, len, &err) != JOBQ_OK)
 		jobq_run_lose(task->run, &err);
+	if (task->run->output_log != NULL)
+		jobq_output_log_bytes(task, stream == &task->err, bytes, len);
 	jobq_stream_add(stream, bytes, len);
 	if (jobq_stream_ready(stream))
 		jobq_tell_soon(task);

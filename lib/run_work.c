@@ -186,6 +186,9 @@ open_files(struct jobq_run *run, struct jobq_err *err)
 		    &run->joblog, options->joblog, options->resume, err);
 	if (status == JOBQ_OK && options->output_dir != NULL)
 		status = jobq_save_open(&run->save, options->output_dir, err);
+	if (status == JOBQ_OK && options->output_log != NULL)
+		status = jobq_output_log_open(
+		    &run->output_log, options->output_log, err);
 	return status;
 }
 
@@ -258,6 +261,7 @@ jobq_run_close(struct jobq_run *run)
 		jobq_tmpdir_release(&run->tmpdir[i]);
 	jobq_joblog_close(run->joblog);
 	jobq_save_close(run->save);
+	jobq_output_log_close(run->output_log);
 	jobq_resume_close(run->resume);
 	free_tasks(&run->tasks);
 	free_tasks(&run->later);

@@ -29,6 +29,7 @@
 #include "banned.h"
 
 #define MINUTE_MS 60000
+#define INTERVAL_MS 1000 /* jobq-claim's */
 #define SWEEP_MS 50
 #define SWEEP_MOST_MS 10000
 #define END_LEAST_MS 5000
@@ -437,6 +438,22 @@ close_all(struct jobq_work *work)
 	jobq_circle_close(work);
 }
 
+/* With --log-jobs the log also has the life of the whole. */
+static void
+say_begun(const struct jobq_work_options *options)
+{
+	int64_t interval_ms = options->interval_ms != JOBQ_NOT_GIVEN
+				  ? options->interval_ms
+				  : INTERVAL_MS;
+
+	jobq_log(JOBQ_INFO,
+	    "started%s%s, up to %lld at a time, polling every %lld.%03lld s",
+	    options->worker != NULL ? " as worker " : "",
+	    options->worker != NULL ? options->worker : "",
+	    (long long)options->places, (long long)(interval_ms / 1000),
+	    (long long)(interval_ms % 1000));
+}
+
 enum jobq_status
 jobq_work(const struct jobq_work_options *options, struct jobq_err *err)
 {
@@ -450,6 +467,8 @@ jobq_work(const struct jobq_work_options *options, struct jobq_err *err)
 	enum jobq_status status = open_all(&work, err);
 
 	if (status == JOBQ_OK) {
+		if (options->run->log_jobs)
+			say_begun(options);
 		start_circle(&work);
 		jobq_notify_send(&work.notify, "READY=1");
 		jobq_loop_run(work.loop);
@@ -466,5 +485,7 @@ jobq_work(const struct jobq_work_options *options, struct jobq_err *err)
 			status = JOBQ_IO;
 	}
 	close_all(&work);
+	if (options->run->log_jobs && status <= JOBQ_EMPTY)
+		jobq_log(JOBQ_INFO, "stopped");
 	return status;
 }
