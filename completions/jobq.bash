@@ -4,20 +4,20 @@ _jobq_verbs='admin cancel claim doctor lines list poll push report retry run wat
 
 _jobq_options() {
 	case $1 in
-	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-claim) echo '--limit -n --follow -f --ring --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout --needs --wait -w --dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-run) echo '--jobs -j --retries --backoff --resume --one --unclaimed --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --env-from --post --header --token-file --body --result-map --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --events --health --shutdown --lock --print --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --env-from --post --header --token-file --body --result-map --coprocess --depth --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-claim) echo '--limit -n --follow -f --ring --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-push) echo '--name -N --input -i --repeat --queue -Q --key -k --flow --in --run-at --priority -p --max-attempts --timeout --needs --wait -w --dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-run) echo '--jobs -j --retries --backoff --resume --one --unclaimed --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --output-log --log-jobs --env-from --post --header --token-file --body --result-map --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --events --health --shutdown --lock --print --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --output-log --log-jobs --env-from --post --header --token-file --body --result-map --coprocess --depth --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
 }
 
@@ -26,48 +26,61 @@ _jobq_values() {
 	case $1:$2 in
 	jobq:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq:--log-format) echo 'plain text json' ;;
+	jobq:--log-stderr) echo 'auto always' ;;
 	jobq:--color) echo 'auto always never' ;;
 	jobq-admin:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-admin:--log-format) echo 'plain text json' ;;
+	jobq-admin:--log-stderr) echo 'auto always' ;;
 	jobq-admin:--color) echo 'auto always never' ;;
 	jobq-cancel:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-cancel:--log-format) echo 'plain text json' ;;
+	jobq-cancel:--log-stderr) echo 'auto always' ;;
 	jobq-cancel:--color) echo 'auto always never' ;;
 	jobq-claim:--ahead) echo 'auto N' ;;
 	jobq-claim:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-claim:--log-format) echo 'plain text json' ;;
+	jobq-claim:--log-stderr) echo 'auto always' ;;
 	jobq-claim:--color) echo 'auto always never' ;;
 	jobq-doctor:--format) echo 'table lines' ;;
 	jobq-doctor:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-doctor:--log-format) echo 'plain text json' ;;
+	jobq-doctor:--log-stderr) echo 'auto always' ;;
 	jobq-doctor:--color) echo 'auto always never' ;;
 	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-lines:--log-format) echo 'plain text json' ;;
+	jobq-lines:--log-stderr) echo 'auto always' ;;
 	jobq-lines:--color) echo 'auto always never' ;;
 	jobq-list:--state | jobq-list:-s) echo 'blocked pending running completed failed cancelled' ;;
 	jobq-list:--format) echo 'table lines prometheus' ;;
 	jobq-list:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-list:--log-format) echo 'plain text json' ;;
+	jobq-list:--log-stderr) echo 'auto always' ;;
 	jobq-list:--color) echo 'auto always never' ;;
 	jobq-poll:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-poll:--log-format) echo 'plain text json' ;;
+	jobq-poll:--log-stderr) echo 'auto always' ;;
 	jobq-poll:--color) echo 'auto always never' ;;
 	jobq-push:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-push:--log-format) echo 'plain text json' ;;
+	jobq-push:--log-stderr) echo 'auto always' ;;
 	jobq-push:--color) echo 'auto always never' ;;
 	jobq-report:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-report:--log-format) echo 'plain text json' ;;
+	jobq-report:--log-stderr) echo 'auto always' ;;
 	jobq-report:--color) echo 'auto always never' ;;
 	jobq-retry:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-retry:--log-format) echo 'plain text json' ;;
+	jobq-retry:--log-stderr) echo 'auto always' ;;
 	jobq-retry:--color) echo 'auto always never' ;;
 	jobq-run:--stdin) echo 'input job none' ;;
 	jobq-run:--result) echo 'auto text json none' ;;
 	jobq-run:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-run:--log-format) echo 'plain text json' ;;
+	jobq-run:--log-stderr) echo 'auto always' ;;
 	jobq-run:--color) echo 'auto always never' ;;
 	jobq-watch:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-watch:--log-format) echo 'plain text json' ;;
+	jobq-watch:--log-stderr) echo 'auto always' ;;
 	jobq-watch:--color) echo 'auto always never' ;;
 	jobq-work:--ahead) echo 'auto N' ;;
 	jobq-work:--health) echo 'ADDR:PORT unix:PATH' ;;
@@ -75,6 +88,7 @@ _jobq_values() {
 	jobq-work:--result) echo 'auto text json none' ;;
 	jobq-work:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-work:--log-format) echo 'plain text json' ;;
+	jobq-work:--log-stderr) echo 'auto always' ;;
 	jobq-work:--color) echo 'auto always never' ;;
 	esac
 }
