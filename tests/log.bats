@@ -82,6 +82,18 @@ levels() {
 	same "frame: critical" "$(tail -n 1 log)"
 }
 
+@test "log: --log-stderr always says on stderr, too, what a file gets" {
+	run_apart frame --log-file log --log-stderr always
+	same "$(<log)" "$stderr"
+	same "warning error critical" "$(levels <log)"
+	run_apart env JOBQ_LOG_STDERR=always frame --log-file log2
+	same "warning error critical" "$(levels <<<"$stderr")"
+	run_apart frame --log-stderr always
+	same 3 "${#stderr_lines[@]}"
+	run_apart frame --log-stderr never
+	same 2 "$status"
+}
+
 @test "log: --log-file - is stderr" {
 	run_apart frame --log-file -
 	same "warning error critical" "$(levels <<<"$stderr")"

@@ -286,6 +286,84 @@ unsent() {
 	same 2 "$status"
 }
 
+@test "run: --output-log adds what all jobs write to two files, line by line" {
+	jobs_to 8 >in
+	echo before >all_stdout.log
+	go -j 4 --output-limit 1KiB --output-log all -- sh -c '
+		printf "%s" "$JOBQ_ID"; sleep 0.05; printf " %02000d\n" 0
+		printf "%s ends" "$JOBQ_ID"; test "$JOBQ_ID" = j1 || echo "bad $JOBQ_ID" >&2'
+	same 0 "$status"
+	same before "$(head -n 1 all_stdout.log)"
+	same "$(seq 8 | sed 's/.*/j& /')" \
+		"$(grep -oE '^j[0-9] 0{2000}$' all_stdout.log | cut -c 1-3 | sort)"
+	same "$(seq 8 | sed 's/.*/j& ends/')" "$(grep ends all_stdout.log | sort)"
+	same 17 "$(wc -l <all_stdout.log)"
+	same "$(seq 2 8 | sed 's/^/bad j/')" "$(sort all_stderr.log)"
+}
+
+@test "run: --output-log rotates as the log does, between lines" {
+	jobs_to 3 >in
+	go --output-log all --log-rotate 10000 --log-keep 2 -- sh -c 'seq 2000'
+	same 0 "$status"
+	same 'all_stderr.log all_stdout.log all_stdout.log.1 all_stdout.log.2' \
+		"$(echo all*)"
+	not grep -hvE '^[0-9]{1,4}$' all_stdout.log*
+	same 2000 "$(tail -n 1 all_stdout.log)"
+}
+
+@test "run: --output-log says what it cannot write, and loses no ending" {
+	jobs_to 2 >in
+	go --output-log no/all -- true
+	same 2 "$status"
+	has "$(<err)" "'no/all_stdout.log': No such file"
+	ln -s /dev/full all_stdout.log
+	go --output-log all -- echo hi
+	same 75 "$status"
+	same 'j1 completed j2 completed' "$(ends)"
+	same 1 "$(grep -c "all_stdout.log': No space left" err)"
+}
+
+@test "run: --log-jobs says what becomes of each job" {
+	jobs_to 4 >in
+	echo '{"id":"j5","timeout":0.2}' >>in
+	go --log-jobs --log-level info --log-format text --log-name n -- sh -c '
+		case $JOBQ_ID in
+		j2) echo no space >&2; exit 3 ;;
+		j3) echo "{\"cancel\":\"why\"}" >&3 ;;
+		j4) echo "{\"snooze\":7}" >&3 ;;
+		j5) exec sleep 60 ;;
+		esac'
+	sed -E 's/^[0-9-]{10} [0-9:]{8} - n - //; s/[0-9]+\.[0-9]{3} s/T/g' err >said
+	cat >expected <<-'EOF'
+		INFO - job j1 started
+		INFO - job j1 completed in T
+		INFO - job j2 started
+		ERROR - job j2 failed after T: exit status 3: no space
+		INFO - job j3 started
+		INFO - job j3 cancelled after T: "why"
+		INFO - job j4 started
+		INFO - job j4 snoozed after T
+		INFO - job j5 started
+		ERROR - job j5 failed after T: still running after its timeout of T
+	EOF
+	diff -u expected said
+	go --log-jobs -- false
+	same 5 "$(wc -l <err)"
+	not grep -v '^jobq-run: job j[1-5] failed after' err
+	go -v -- true
+	same '' "$(<err)"
+}
+
+@test "run: --log-jobs tells repeats, and what could not be started" {
+	jobs_to 1 >in
+	go --log-jobs -v --retries 1 --backoff 0.05s -- false
+	grep -qE '^jobq-run: job j1 failed after [0-9.]+ s: exit status 1; again in 0\.[0-9] s$' err
+	same 1 "$(grep -c 'started, attempt 2' err)"
+	go --log-jobs --log-format json -- echo {input.x}
+	json '.level == "ERROR" and .code == "job_ended" and .job_id == "j1"
+		and (.msg | startswith("job j1 failed: "))' <err
+}
+
 @test "run: --resume skips what is completed, by id" {
 	jobs_to 6 >in
 	go -- sh -c 'case $JOBQ_ID in j2 | j5) exit 1 ;; esac'

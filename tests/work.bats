@@ -141,6 +141,20 @@ with open("told", "w") as file:
 	counts 20 "stage = 4"
 }
 
+@test "work: the log's options hold for all, --log-jobs and --output-log" {
+	push_jobs 1
+	run_apart timeout 60 jobq-work --until-empty --worker w1 --interval 2 \
+		--log-jobs --log-level info --log-file log --log-stderr always \
+		--log-name n --output-log all -- sh -c 'echo out; echo err >&2'
+	same 0 "$status"
+	same "$(<log)" "$stderr"
+	same out,err "$(<all_stdout.log),$(<all_stderr.log)"
+	same "started as worker w1, up to 1 at a time, polling every 2.000 s
+job j1 started, attempt 1
+job j1 completed in T
+stopped" "$(sed -E 's/.* - n - INFO - //; s/ in [0-9.]+ s$/ in T/' log)"
+}
+
 @test "work: exits 1 when a job has failed for good, not when it is retried" {
 	push_jobs 1
 	run_apart timeout 30 jobq-work --max-jobs 1 -- sh -c 'exit 3'
