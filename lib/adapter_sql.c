@@ -164,6 +164,29 @@ jobq_sql_find(struct jobq_sql_texts *texts, const char *verb,
 }
 
 static void
+forget_facts(struct jobq_sql_texts *texts)
+{
+	while (texts->facts > 0)
+		free(texts->fact[--texts->facts]);
+}
+
+void
+jobq_sql_set_facts(struct jobq_sql_texts *texts, const struct jobq_buf *lines)
+{
+	const char *at = lines->len == 0 ? "" : lines->data;
+
+	forget_facts(texts);
+	while (*at != '\0') {
+		size_t len = strcspn(at, "\n");
+
+		texts->fact = jobq_grow(texts->fact, texts->facts,
+		    &texts->fact_cap, sizeof *texts->fact);
+		texts->fact[texts->facts++] = jobq_xstrndup(at, len);
+		at += len + (at[len] == '\n');
+	}
+}
+
+static void
 release_text(struct jobq_sql_text *text)
 {
 	for (size_t i = 0; i < text->count; i++) {
@@ -189,27 +212,43 @@ jobq_sql_release(struct jobq_sql_texts *texts)
 	free(texts->item);
 	texts->item = NULL;
 	texts->count = texts->cap = 0;
+	forget_facts(texts);
+	free(texts->fact);
+	texts->fact = NULL;
+	texts->fact_cap = 0;
 }
 
 static bool
-holds(const struct jobq_sql_condition *condition,
+is_fact(const struct jobq_sql_texts *texts, const char *name)
+{
+	for (size_t i = 0; i < texts->facts; i++)
+		if (strcmp(texts->fact[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+holds(const struct jobq_sql_texts *texts,
+    const struct jobq_sql_condition *condition,
     const struct jobq_object *members)
 {
 	const struct jobq_span *value;
 
 	value = jobq_object_get(members, condition->member);
 	if (condition->value == NULL)
-		return (value != NULL) != condition->unless;
+		return (value != NULL || is_fact(texts, condition->member)) !=
+		       condition->unless;
 	return value != NULL && value->len == strlen(condition->value) + 2 &&
 	       memcmp(value->at + 1, condition->value, value->len - 2) == 0;
 }
 
 bool
-jobq_sql_wants(const struct jobq_sql_statement *statement,
+jobq_sql_wants(const struct jobq_sql_texts *texts,
+    const struct jobq_sql_statement *statement,
     const struct jobq_object *members)
 {
 	for (size_t i = 0; i < statement->conditions; i++)
-		if (!holds(&statement->condition[i], members))
+		if (!holds(texts, &statement->condition[i], members))
 			return false;
 	return true;
 }

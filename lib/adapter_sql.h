@@ -5,6 +5,7 @@
  * A file holds statements divided by lines of "---". Lines at the top of a
  * statement say which requests it is for: "-- only MEMBER [VALUE]" those with
  * that member (and that string in it), "-- unless MEMBER [VALUE]" the others.
+ * A fact, which the driver found out about its store, counts as a member.
  * :'NAME' and :"NAME" in a text stand for a value, quoted as a literal or as
  * an identifier, where NAME is one of the values that the driver gives; any
  * other text of that look is left alone.
@@ -50,6 +51,9 @@ struct jobq_sql_texts {
 	const struct jobq_adapter *adapter;
 	const struct jobq_sql_value *value; /* may be NULL when there is none */
 	size_t values;
+	char **fact; /* of the store; any of them may change */
+	size_t facts;
+	size_t fact_cap;
 	struct jobq_sql_text **item;
 	size_t count;
 	size_t cap;
@@ -64,8 +68,13 @@ enum jobq_status jobq_sql_find(struct jobq_sql_texts *texts, const char *verb,
 void jobq_sql_release(struct jobq_sql_texts *texts);
 
 /* Whether a statement is meant for a request with these members. */
-bool jobq_sql_wants(const struct jobq_sql_statement *statement,
+bool jobq_sql_wants(const struct jobq_sql_texts *texts,
+    const struct jobq_sql_statement *statement,
     const struct jobq_object *members);
+
+/* The facts are now those that the lines name, and no others. */
+void jobq_sql_set_facts(
+    struct jobq_sql_texts *texts, const struct jobq_buf *lines);
 
 /* Lists the members of a request, if the text looks at them. */
 enum jobq_status jobq_sql_members(const struct jobq_sql_text *text,

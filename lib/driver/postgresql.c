@@ -18,13 +18,14 @@
 #include "banned.h"
 
 static size_t
-count_wanted(
-    const struct jobq_sql_text *text, const struct jobq_object *members)
+count_wanted(const struct jobq_pg *store, const struct jobq_sql_text *text,
+    const struct jobq_object *members)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < text->count; i++)
-		count += jobq_sql_wants(&text->statement[i], members);
+		count +=
+		    jobq_sql_wants(&store->texts, &text->statement[i], members);
 	return count;
 }
 
@@ -37,7 +38,7 @@ send_wanted(struct jobq_pg *store, const struct jobq_sql_text *text,
 	enum jobq_status status = JOBQ_OK;
 
 	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++)
-		if (jobq_sql_wants(&text->statement[i], members))
+		if (jobq_sql_wants(&store->texts, &text->statement[i], members))
 			status = jobq_pg_send(store, text, i, request, err);
 	return status;
 }
@@ -52,7 +53,7 @@ transact(struct jobq_pg *store, const struct jobq_sql_text *text,
 
 	status = jobq_sql_members(text, request, len, &members, err);
 	if (status == JOBQ_OK)
-		count = count_wanted(text, &members);
+		count = count_wanted(store, text, &members);
 	if (count > 0) {
 		status = jobq_pg_begin(store, count > 1, err);
 		if (status == JOBQ_OK)
@@ -77,7 +78,8 @@ probe(struct jobq_pg *store, const struct jobq_sql_text *text,
 	status = jobq_sql_members(text, request, len, &members, err);
 	for (size_t i = 0;
 	     i < text->count && status == JOBQ_OK && !store->answered; i++) {
-		if (!jobq_sql_wants(&text->statement[i], &members))
+		if (!jobq_sql_wants(
+			&store->texts, &text->statement[i], &members))
 			continue;
 		status = jobq_pg_begin(store, false, err);
 		if (status == JOBQ_OK)
@@ -123,7 +125,10 @@ init(struct jobq_pg *store, struct jobq_err *err)
 	if (store->adapter->version > 0)
 		return JOBQ_OK;
 	status = jobq_sql_find(&store->texts, "init", ".sql", &text, err);
-	return status == JOBQ_OK ? jobq_pg_script(store, text, err) : status;
+	if (status == JOBQ_OK)
+		status = jobq_pg_script(store, text, err);
+	store->checked = false; /* the facts may be others now */
+	return status;
 }
 
 static enum jobq_status

@@ -49,7 +49,8 @@ send_text(struct jobq_pg *store, const struct jobq_sql_text *text,
 	status =
 	    jobq_sql_members(text, request->data, request->len, &members, err);
 	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++)
-		if (jobq_sql_wants(&text->statement[i], &members))
+		if (jobq_sql_wants(
+			&store->texts, &text->statement[i], &members))
 			status =
 			    jobq_pg_send(store, text, i, request->data, err);
 	if (status == JOBQ_OK && store->sent_count == before)

@@ -12,6 +12,10 @@
  * fails for want of its schema or table. Who may make a store then runs
  * init.sql, which makes or brings up to date, whichever is needed, also
  * beside others that do the same.
+ *
+ * Last come the facts: the text facts.sql, if there is one, answers names by
+ * which the other texts choose their statements, for a statement that names
+ * a table cannot even be parsed where there is no such table.
  */
 #include "postgresql_inside.h"
 
@@ -205,6 +209,28 @@ check_version(struct jobq_pg *store, struct jobq_err *err)
 	return status;
 }
 
+static enum jobq_status
+find_facts(struct jobq_pg *store, struct jobq_err *err)
+{
+	struct jobq_sql_text *text;
+	enum jobq_status status;
+
+	status = jobq_sql_find(&store->texts, "facts", ".sql", &text, err);
+	if (status != JOBQ_OK || text->count == 0)
+		return status;
+	status = jobq_pg_begin(store, text->count > 1, err);
+	for (size_t i = 0; i < text->count && status == JOBQ_OK; i++)
+		status = jobq_pg_send(store, text, i, "{}", err);
+	if (status == JOBQ_OK)
+		status = jobq_pg_finish(
+		    store, text->count > 1 ? "COMMIT" : NULL, err);
+	if (status == JOBQ_OK)
+		jobq_sql_set_facts(&store->texts, &store->lines);
+	jobq_buf_clear(&store->lines);
+	store->answered = false;
+	return status;
+}
+
 enum jobq_status
 jobq_pg_ready(struct jobq_pg *store, struct jobq_err *err)
 {
@@ -216,6 +242,8 @@ jobq_pg_ready(struct jobq_pg *store, struct jobq_err *err)
 		status = connect_store(store, err);
 	if (status == JOBQ_OK && !store->checked && store->adapter->version > 0)
 		status = check_version(store, err);
+	if (status == JOBQ_OK && !store->checked)
+		status = find_facts(store, err);
 	if (status == JOBQ_OK)
 		store->checked = true;
 	return status;

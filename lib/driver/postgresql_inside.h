@@ -36,7 +36,7 @@ struct jobq_pg {
 	int64_t connect_ms;	     /* the most that connecting may take */
 	PGconn *conn;		     /* in pipeline mode; NULL: none */
 	bool dismissed;		     /* by the server, which ends it */
-	bool checked;		     /* its store has the adapter's version */
+	bool checked;		     /* the store's version, the facts */
 	struct jobq_buf name, place; /* the store and its server, for people */
 	int64_t begun, deadline;     /* of the call */
 	/* What is sent and not answered, in this order. */

@@ -268,7 +268,8 @@ jobq_pg_script(struct jobq_pg *store, const struct jobq_sql_text *text,
 	status = jobq_sql_members(text, "{}", 2, &members, err);
 	jobq_buf_puts(&sql, "BEGIN;\n");
 	for (size_t i = 0; i < text->count; i++)
-		if (jobq_sql_wants(&text->statement[i], &members))
+		if (jobq_sql_wants(
+			&store->texts, &text->statement[i], &members))
 			jobq_buf_printf(
 			    &sql, "%s\n;\n", text->statement[i].sql);
 	jobq_buf_puts(&sql, "COMMIT");

@@ -147,7 +147,7 @@ run_wanted(struct jobq_sqlite *store, struct jobq_sql_text *text,
 
 		if (text->probe && store->answered)
 			break;
-		if (!jobq_sql_wants(statement, members))
+		if (!jobq_sql_wants(&store->texts, statement, members))
 			continue;
 		if (statement->prepared == NULL)
 			status =
@@ -205,7 +205,8 @@ transact(struct jobq_sqlite *store, bool writes, struct jobq_sql_text *text,
 
 	status = jobq_sql_members(text, request, len, &members, err);
 	for (size_t i = 0; i < text->count && status == JOBQ_OK && !any; i++)
-		any = jobq_sql_wants(&text->statement[i], &members);
+		any = jobq_sql_wants(
+		    &store->texts, &text->statement[i], &members);
 	if (any)
 		status = writes
 			     ? step(store, &store->begin_write,

@@ -1,0 +1,24 @@
+-- only events
+-- only attempts
+-- include settle-attempts.sql
+---
+-- only events
+-- unless attempts
+-- include settle-plain.sql
+---
+-- only attempts
+-- include lapse-attempts.sql
+---
+-- unless attempts
+-- include lapse-plain.sql
+---
+-- only held
+-- include held.sql
+---
+-- only attempts
+-- include attempts.sql
+-- include take.sql
+---
+-- unless attempts
+-- include no-attempts.sql
+-- include take.sql

@@ -1,0 +1,3 @@
+-- include no-attempts.sql
+-- include lapsed.sql
+SELECT NULL::text FROM lapsed

@@ -1,0 +1,7 @@
+-- only attempts
+-- include attempts.sql
+-- include list-lines.sql
+---
+-- unless attempts
+-- include no-attempts.sql
+-- include list-lines.sql

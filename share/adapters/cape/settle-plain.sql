@@ -1,0 +1,3 @@
+-- include no-attempts.sql
+-- include settle-change.sql
+-- include settle-answer.sql

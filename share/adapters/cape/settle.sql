@@ -1,0 +1,5 @@
+-- only attempts
+-- include settle-attempts.sql
+---
+-- unless attempts
+-- include settle-plain.sql

@@ -1,0 +1,7 @@
+-- only attempts
+-- include attempts.sql
+-- include stats-line.sql
+---
+-- unless attempts
+-- include no-attempts.sql
+-- include stats-line.sql
