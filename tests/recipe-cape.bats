@@ -231,12 +231,12 @@ told() {
 		>../bin/jobq-work
 	spawn cape-worker --worker-id a
 	wait_until 20 test -e begun
-	run_apart cape-worker --worker-id a
+	run_apart timeout 20 cape-worker --worker-id a
 	same 75 "$status"
 	has "$stderr" 'a worker a runs in this folder already'
 	: >end
 	wait "$spawned_pid"
-	cape-worker --worker-id a
+	timeout 20 cape-worker --worker-id a
 }
 
 # --- what it does ------------------------------------------------------------
