@@ -1,8 +1,6 @@
-#include "adapter.h"
+#include "adapter_json.h"
 
-#include "clock.h"
 #include "file.h"
-#include "json.h"
 #include "mem.h"
 #include "place.h"
 
@@ -15,9 +13,6 @@
 /* Folders may hold no text longer than this. */
 #define TEXT_MAX ((size_t)1 << 20)
 #define INCLUDE "-- include "
-
-/* The longest name, and value, of a parameter. */
-#define VALUE_MAX 63
 
 static bool
 name_is_valid(const char *name)
@@ -100,186 +95,6 @@ find_folder(
 	return status;
 }
 
-static enum jobq_status
-bad_member(const struct jobq_adapter *adapter, const char *member,
-    const char *must, struct jobq_err *err)
-{
-	return jobq_fail(err, JOBQ_CONFIG, "%s/adapter.json: \"%s\" must be %s",
-	    adapter->folder, member, must);
-}
-
-/* A list of strings; an absent member gives an empty one. */
-static enum jobq_status
-read_list(const struct jobq_adapter *adapter, const struct jobq_object *object,
-    const char *member, char ***list, struct jobq_err *err)
-{
-	const struct jobq_span *value = jobq_object_get(object, member);
-	struct jobq_span element;
-	struct jobq_buf text = JOBQ_BUF_INIT;
-	size_t cursor = 0, count = 0, cap = 0;
-	enum jobq_status status = JOBQ_OK;
-	char **out = NULL;
-
-	if (value != NULL && value->at[0] != '[')
-		status = bad_member(adapter, member, "an array", err);
-	while (value != NULL && status == JOBQ_OK &&
-	       jobq_json_element(*value, &cursor, &element)) {
-		jobq_buf_clear(&text);
-		status = jobq_json_string(element, &text, NULL);
-		if (status != JOBQ_OK) {
-			status = bad_member(
-			    adapter, member, "an array of strings", err);
-			break;
-		}
-		out = jobq_grow(out, count, &cap, sizeof *out);
-		out[count++] = jobq_xstrndup(text.data, text.len);
-	}
-	out = jobq_grow(out, count, &cap, sizeof *out);
-	out[count] = NULL;
-	*list = out;
-	jobq_buf_release(&text);
-	return status;
-}
-
-static enum jobq_status
-read_fencing(struct jobq_adapter *adapter, const struct jobq_object *object,
-    struct jobq_err *err)
-{
-	static const char *const words[] = { "\"epoch\"", "\"owner\"",
-		"\"none\"" };
-	const struct jobq_span *value = jobq_object_get(object, "fencing");
-
-	for (size_t i = 0; value != NULL && i < 3; i++)
-		if (jobq_span_is(*value, words[i])) {
-			adapter->fencing = (enum jobq_fencing)i;
-			return JOBQ_OK;
-		}
-	return bad_member(
-	    adapter, "fencing", "\"epoch\", \"owner\" or \"none\"", err);
-}
-
-static enum jobq_status
-read_scalars(struct jobq_adapter *adapter, const struct jobq_object *object,
-    struct jobq_err *err)
-{
-	const struct jobq_span *driver = jobq_object_get(object, "driver");
-	const struct jobq_span *lease = jobq_object_get(object, "lease");
-	const struct jobq_span *version = jobq_object_get(object, "version");
-	const struct jobq_span *renews = jobq_object_get(object, "renews");
-	struct jobq_buf text = JOBQ_BUF_INIT;
-	double seconds = 30;
-
-	if (driver == NULL || jobq_json_string(*driver, &text, NULL) != 0) {
-		jobq_buf_release(&text);
-		return bad_member(adapter, "driver", "a scheme", err);
-	}
-	adapter->driver = jobq_buf_detach(&text);
-	if (lease != NULL &&
-	    (jobq_json_double(*lease, &seconds, NULL) != JOBQ_OK ||
-		seconds < 0.1 || seconds > 1e7))
-		return bad_member(adapter, "lease", "a number of seconds", err);
-	adapter->lease_ms = (int64_t)(seconds * 1000);
-	if (version != NULL &&
-	    jobq_json_int(*version, &adapter->version, NULL) != JOBQ_OK)
-		return bad_member(adapter, "version", "a whole number", err);
-	adapter->renews = renews == NULL || jobq_span_is(*renews, "true");
-	return read_fencing(adapter, object, err);
-}
-
-bool
-jobq_adapter_may_be(const char *value)
-{
-	size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "abcdefghijklmnopqrstuvwxyz0123456789_.-");
-
-	return len <= VALUE_MAX && value[len] == '\0';
-}
-
-static bool
-may_be_parameter(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-
-	return len > 0 && len <= VALUE_MAX && name[len] == '\0';
-}
-
-static void
-add_parameter(
-    struct jobq_adapter *adapter, size_t *cap, char *name, char *value)
-{
-	struct jobq_adapter_parameter *list = adapter->parameter;
-
-	list = jobq_grow(list, adapter->parameters, cap, sizeof *list);
-	list[adapter->parameters].name = name;
-	list[adapter->parameters++].value = value;
-	adapter->parameter = list;
-}
-
-/* "parameters": names with their defaults; an absent member gives none. */
-static enum jobq_status
-read_parameters(struct jobq_adapter *adapter, const struct jobq_object *object,
-    struct jobq_err *err)
-{
-	const struct jobq_span *value = jobq_object_get(object, "parameters");
-	enum jobq_status status = JOBQ_OK;
-	struct jobq_member member;
-	size_t cursor = 0, cap = 0;
-
-	if (value != NULL && value->at[0] != '{')
-		return bad_member(adapter, "parameters", "an object", err);
-	while (value != NULL && status == JOBQ_OK &&
-	       jobq_json_member(*value, &cursor, &member)) {
-		char *name = jobq_xstrndup(member.key.at, member.key.len);
-		struct jobq_buf text = JOBQ_BUF_INIT;
-
-		status = jobq_json_string(member.value, &text, NULL);
-		add_parameter(adapter, &cap, name, jobq_buf_detach(&text));
-		if (status == JOBQ_OK && may_be_parameter(name) &&
-		    jobq_adapter_may_be(
-			adapter->parameter[adapter->parameters - 1].value))
-			continue;
-		status = bad_member(adapter, "parameters",
-		    "an object of names (a-z 0-9 _) and their values as "
-		    "strings (at most 63 of A-Z a-z 0-9 _ . -)",
-		    err);
-	}
-	return status;
-}
-
-static enum jobq_status
-read_json(struct jobq_adapter *adapter, struct jobq_err *err)
-{
-	struct jobq_buf text = JOBQ_BUF_INIT;
-	struct jobq_object object = { 0 };
-	enum jobq_status status;
-
-	status = jobq_adapter_text(adapter, "adapter.json", &text, err);
-	if (status == JOBQ_OK &&
-	    jobq_object_scan(&object, text.data, text.len, err) != JOBQ_OK) {
-		jobq_err_prefix(err, "%s/adapter.json", adapter->folder);
-		status = JOBQ_CONFIG;
-	}
-	if (status == JOBQ_OK)
-		status = read_scalars(adapter, &object, err);
-	if (status == JOBQ_OK)
-		status =
-		    read_list(adapter, &object, "verbs", &adapter->verbs, err);
-	if (status == JOBQ_OK)
-		status =
-		    read_list(adapter, &object, "reads", &adapter->reads, err);
-	if (status == JOBQ_OK)
-		status =
-		    read_list(adapter, &object, "hints", &adapter->hints, err);
-	if (status == JOBQ_OK)
-		status = read_list(
-		    adapter, &object, "cannot", &adapter->cannot, err);
-	if (status == JOBQ_OK)
-		status = read_parameters(adapter, &object, err);
-	jobq_object_release(&object);
-	jobq_buf_release(&text);
-	return status;
-}
-
 enum jobq_status
 jobq_adapter_open(
     const char *name, struct jobq_adapter **out, struct jobq_err *err)
@@ -298,7 +113,7 @@ jobq_adapter_open(
 		    "path that begins with '/' or './'",
 		    name);
 	if (status == JOBQ_OK)
-		status = read_json(adapter, err);
+		status = jobq_adapter_read(adapter, err);
 	if (status == JOBQ_EMPTY)
 		status = jobq_fail(err, JOBQ_CONFIG,
 		    "there is no adapter in '%s': it has no adapter.json",
@@ -335,6 +150,7 @@ jobq_adapter_free(struct jobq_adapter *adapter)
 		free(adapter->parameter[i].value);
 	}
 	free(adapter->parameter);
+	free(adapter->when);
 	free(adapter);
 }
 

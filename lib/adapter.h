@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "status.h"
+#include "url.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,15 +31,17 @@ struct jobq_adapter {
 	char *folder; /* absolute path */
 	char *driver; /* the scheme it is made for */
 	enum jobq_fencing fencing;
-	bool renews;	  /* false: leases have no seconds */
-	int64_t lease_ms; /* default lease */
-	int64_t version;  /* of the schema; 0: has none */
-	char **verbs;	  /* NULL-terminated names */
-	char **reads;	  /* verbs that write nothing */
-	char **hints;	  /* verbs after which others should look again */
-	char **cannot;	  /* NULL-terminated sentences */
+	bool renews;	     /* false: leases have no seconds */
+	int64_t lease_ms;    /* default lease */
+	int64_t version;     /* of the schema; 0: has none */
+	int64_t worker_most; /* characters of a worker's name; 0: no limit */
+	char **verbs;	     /* NULL-terminated names */
+	char **reads;	     /* verbs that write nothing */
+	char **hints;	     /* verbs after which others should look again */
+	char **cannot;	     /* NULL-terminated sentences */
 	struct jobq_adapter_parameter *parameter;
 	size_t parameters;
+	char *when; /* JSON: what else holds for values of parameters; NULL */
 };
 
 /*
@@ -49,6 +52,14 @@ struct jobq_adapter {
 enum jobq_status jobq_adapter_open(
     const char *name, struct jobq_adapter **adapter, struct jobq_err *err);
 void jobq_adapter_free(struct jobq_adapter *adapter);
+
+/*
+ * Makes of the adapter what its "when" says for the parameters that a URL
+ * has, or for their defaults. Once, before anything in it is looked at;
+ * nothing is taken from the URL.
+ */
+enum jobq_status jobq_adapter_apply(struct jobq_adapter *adapter,
+    const struct jobq_url *url, struct jobq_err *err);
 
 bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);

@@ -25,7 +25,6 @@
 #include "line.h"
 #include "log.h"
 #include "loop.h"
-#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,8 +176,8 @@ claim_jobs(struct claim *claim, int64_t limit, const char *id)
 	struct jobq_err why;
 	enum jobq_status status;
 
-	jobq_claim_request(claim->options, claim->worker, claim->lease_ms,
-	    limit, id, &claim->request);
+	jobq_claim_request(claim->options, claim->worker, claim->store, limit,
+	    id, &claim->request);
 	claim->got = 0;
 	claim->next_in_ms = -1;
 	status = jobq_store_call(claim->store, JOBQ_VERB_CLAIM, &claim->request,
@@ -460,23 +459,25 @@ enum jobq_status
 jobq_claim(const struct jobq_claim_options *options, struct jobq_store *store,
     struct jobq_command *command, struct jobq_err *err)
 {
-	const struct jobq_adapter *adapter = jobq_store_adapter(store);
 	struct claim claim = {
 		.options = options,
 		.store = store,
 		.command = command,
 		.err = err,
 		.backoff = JOBQ_BACKOFF_INIT,
-		.lease_ms = options->lease_ms > 0 ? options->lease_ms
-						  : adapter->lease_ms,
+		.lease_ms = jobq_claim_lease_ms(options, store),
 	};
 	enum jobq_status status;
 
-	status =
-	    jobq_input_open(&claim.input, command, NULL, JOBQ_STAGE_MAX, err);
-	if (status != JOBQ_OK)
+	status = jobq_claim_worker(
+	    options, jobq_store_adapter(store), &claim.worker, err);
+	if (status == JOBQ_OK)
+		status = jobq_input_open(
+		    &claim.input, command, NULL, JOBQ_STAGE_MAX, err);
+	if (status != JOBQ_OK) {
+		free(claim.worker);
 		return status;
-	claim.worker = jobq_worker_name(options->worker);
+	}
 	claim.held.worker = claim.worker;
 	jobq_writer_init(&claim.writer, STDOUT_FILENO);
 	start(&claim);

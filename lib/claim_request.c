@@ -2,15 +2,67 @@
 
 #include "id.h"
 #include "job.h"
+#include "worker.h"
 
 #include <string.h>
 
 #include "banned.h"
 
+/* Where leases are not renewed waits are measured by this one. */
+#define MEASURE_MS 30000
+
+static int64_t
+asked_ms(
+    const struct jobq_claim_options *options, const struct jobq_store *store)
+{
+	return options->lease_ms > 0 ? options->lease_ms
+				     : jobq_store_adapter(store)->lease_ms;
+}
+
+int64_t
+jobq_claim_lease_ms(
+    const struct jobq_claim_options *options, const struct jobq_store *store)
+{
+	return jobq_store_adapter(store)->renews ? asked_ms(options, store)
+						 : MEASURE_MS;
+}
+
+/* Of UTF-8. */
+static int64_t
+count_characters(const char *text)
+{
+	int64_t count = 0;
+
+	for (; *text != '\0'; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+enum jobq_status
+jobq_claim_worker(const struct jobq_claim_options *options,
+    const struct jobq_adapter *adapter, char **worker, struct jobq_err *err)
+{
+	int64_t most = adapter->worker_most, count;
+
+	*worker = jobq_worker_name(options->worker);
+	count = count_characters(*worker);
+	return most == 0 || count <= most
+		   ? JOBQ_OK
+		   : jobq_fail(err, JOBQ_CONFIG,
+			 "the worker '%s' has a name of %lld characters, but "
+			 "adapter '%s' has a place for %lld: give a shorter "
+			 "--worker",
+			 *worker, (long long)count, adapter->name,
+			 (long long)most);
+}
+
 void
 jobq_claim_request(const struct jobq_claim_options *options, const char *worker,
-    int64_t lease_ms, int64_t limit, const char *id, struct jobq_buf *out)
+    struct jobq_store *store, int64_t limit, const char *id,
+    struct jobq_buf *out)
 {
+	int64_t lease_ms = asked_ms(options, store);
+
 	jobq_buf_clear(out);
 	jobq_buf_printf(out, "{\"limit\":%lld,\"worker\":", (long long)limit);
 	jobq_json_put_string(out, worker, strlen(worker));

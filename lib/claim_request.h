@@ -18,8 +18,23 @@
  * first); with an id, for that job only.
  */
 void jobq_claim_request(const struct jobq_claim_options *options,
-    const char *worker, int64_t lease_ms, int64_t limit, const char *id,
+    const char *worker, struct jobq_store *store, int64_t limit, const char *id,
     struct jobq_buf *out);
+
+/*
+ * The lease by which claim measures how long it waits: the one that it asks
+ * for, or 30 s where the store does not renew and a lease is as long as the
+ * longest run.
+ */
+int64_t jobq_claim_lease_ms(
+    const struct jobq_claim_options *options, const struct jobq_store *store);
+
+/*
+ * The name to claim under, which the caller frees. JOBQ_CONFIG: it is longer
+ * than what the store has a place for.
+ */
+enum jobq_status jobq_claim_worker(const struct jobq_claim_options *options,
+    const struct jobq_adapter *adapter, char **worker, struct jobq_err *err);
 
 /*
  * Reads a line that names a job: a JSON object with an id, or the bare id,

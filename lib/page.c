@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include "job.h"
+#include "log.h"
 #include "mem.h"
 
 #include <string.h>
@@ -46,6 +47,17 @@ end_page(struct asking *asking, struct jobq_err *err)
 	return JOBQ_OK;
 }
 
+static void
+warn(const struct jobq_object *members)
+{
+	const struct jobq_span *value = jobq_object_get(members, "text");
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	if (value != NULL && jobq_json_string(*value, &text, NULL) == JOBQ_OK)
+		jobq_log(JOBQ_WARNING, "%s", text.len == 0 ? "" : text.data);
+	jobq_buf_release(&text);
+}
+
 static enum jobq_status
 take_line(void *context, const char *line, size_t len, struct jobq_err *err)
 {
@@ -59,6 +71,10 @@ take_line(void *context, const char *line, size_t len, struct jobq_err *err)
 	event = jobq_object_get(&asking->members, "event");
 	if (event != NULL && jobq_span_is(*event, "\"page\""))
 		return end_page(asking, err);
+	if (event != NULL && jobq_span_is(*event, "\"warning\"")) {
+		warn(&asking->members);
+		return JOBQ_OK;
+	}
 	asking->lines++;
 	return asking->fn(asking->context, &asking->members,
 	    (struct jobq_span){ line, len }, err);

@@ -27,9 +27,9 @@
  */
 #include "ring_inside.h"
 
+#include "claim_request.h"
 #include "clock.h"
 #include "log.h"
-#include "worker.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -358,7 +358,6 @@ enum jobq_status
 jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
     struct jobq_command *command, struct jobq_err *err)
 {
-	const struct jobq_adapter *adapter = jobq_store_adapter(store);
 	struct jobq_ring ring = {
 		.options = options,
 		.store = store,
@@ -367,17 +366,19 @@ jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
 		.out_open = true,
 		.store_backoff = JOBQ_BACKOFF_INIT,
 		.worker_backoff = JOBQ_BACKOFF_INIT,
-		.lease_ms = options->claim.lease_ms > 0
-				? options->claim.lease_ms
-				: adapter->lease_ms,
+		.lease_ms = jobq_claim_lease_ms(&options->claim, store),
 	};
 	enum jobq_status status;
 
-	status =
-	    jobq_input_open(&ring.input, command, NULL, JOBQ_STAGE_MAX, err);
-	if (status != JOBQ_OK)
+	status = jobq_claim_worker(
+	    &options->claim, jobq_store_adapter(store), &ring.worker, err);
+	if (status == JOBQ_OK)
+		status = jobq_input_open(
+		    &ring.input, command, NULL, JOBQ_STAGE_MAX, err);
+	if (status != JOBQ_OK) {
+		free(ring.worker);
 		return status;
-	ring.worker = jobq_worker_name(options->claim.worker);
+	}
 	jobq_batch_init(&ring.events, "events");
 	jobq_batch_init(&ring.alive, "events");
 	jobq_writer_init(&ring.writer, STDOUT_FILENO);

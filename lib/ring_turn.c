@@ -152,7 +152,7 @@ make_request(struct jobq_ring *ring, struct jobq_buf *out)
 {
 	bool more = false;
 
-	jobq_claim_request(&ring->options->claim, ring->worker, ring->lease_ms,
+	jobq_claim_request(&ring->options->claim, ring->worker, ring->store,
 	    ring->limit, NULL, out);
 	out->len--;
 	jobq_buf_puts(out, ",\"ring\":true");

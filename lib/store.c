@@ -89,6 +89,8 @@ open_adapter(struct jobq_store *store, struct jobq_err *err)
 		status = jobq_fail(err, JOBQ_CONFIG,
 		    "adapter '%s' is for stores of '%s:', not '%s:'",
 		    store->adapter->name, store->adapter->driver, scheme);
+	if (status == JOBQ_OK)
+		status = jobq_adapter_apply(store->adapter, &store->url, err);
 	return status;
 }
 

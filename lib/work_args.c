@@ -142,7 +142,8 @@ jobq_work_lease_ms(const struct jobq_work_options *options)
 		name = jobq_url_take(&url, "adapter");
 		if (name == NULL)
 			name = url.scheme;
-		if (jobq_adapter_open(name, &adapter, NULL) == JOBQ_OK)
+		if (jobq_adapter_open(name, &adapter, NULL) == JOBQ_OK &&
+		    jobq_adapter_apply(adapter, &url, NULL) == JOBQ_OK)
 			lease_ms = adapter->lease_ms;
 	}
 	if (adapter != NULL)

@@ -71,9 +71,11 @@ static enum jobq_status
 fail(const struct jobq_pg *store, enum jobq_status status,
     const struct jobq_buf *why, struct jobq_err *err)
 {
-	return jobq_fail(err, status,
-	    "unable to use store '%s' (schema %s): %s", store->name.data,
-	    store->schema, why->len == 0 ? "no reason is known" : why->data);
+	bool own = store->adapter->version > 0; /* a schema of our own */
+
+	return jobq_fail(err, status, "unable to use store '%s'%s%s%s: %s",
+	    store->name.data, own ? " (schema " : "", own ? store->schema : "",
+	    own ? ")" : "", why->len == 0 ? "no reason is known" : why->data);
 }
 
 /* Which statement it was matters to who wrote it. */

@@ -95,7 +95,7 @@ enum jobq_status jobq_pg_finish(
 
 /*
  * Runs a text without parameters as one transaction, each of its pieces any
- * number of statements.
+ * number of statements. What it warns of is added to the store's lines.
  */
 enum jobq_status jobq_pg_script(struct jobq_pg *store,
     const struct jobq_sql_text *text, struct jobq_err *err);

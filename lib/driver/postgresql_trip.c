@@ -230,6 +230,23 @@ jobq_pg_finish(struct jobq_pg *store, const char *how, struct jobq_err *err)
 	return status;
 }
 
+/* What a script warns of becomes a line, for people. */
+static void
+note_warning(void *context, const PGresult *result)
+{
+	struct jobq_pg *store = context;
+	const char *severity =
+	    PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (severity == NULL || strcmp(severity, "WARNING") != 0 ||
+	    text == NULL)
+		return;
+	jobq_buf_puts(&store->lines, "{\"event\":\"warning\",\"text\":");
+	jobq_json_put_lossy(&store->lines, text, strlen(text));
+	jobq_buf_puts(&store->lines, "}\n");
+}
+
 /* The answers to a script: results, and a NULL at their end. */
 static enum jobq_status
 collect_script(struct jobq_pg *store, const struct jobq_pg_sent *sent,
@@ -263,6 +280,7 @@ jobq_pg_script(struct jobq_pg *store, const struct jobq_sql_text *text,
 {
 	struct jobq_object members = { 0 };
 	struct jobq_buf sql = JOBQ_BUF_INIT;
+	PQnoticeReceiver old;
 	enum jobq_status status;
 
 	status = jobq_sql_members(text, "{}", 2, &members, err);
@@ -273,6 +291,7 @@ jobq_pg_script(struct jobq_pg *store, const struct jobq_sql_text *text,
 			jobq_buf_printf(
 			    &sql, "%s\n;\n", text->statement[i].sql);
 	jobq_buf_puts(&sql, "COMMIT");
+	old = PQsetNoticeReceiver(store->conn, note_warning, store);
 	if (status == JOBQ_OK && (PQexitPipelineMode(store->conn) == 0 ||
 				     PQsendQuery(store->conn, sql.data) == 0))
 		status = jobq_pg_lost(store, err);
@@ -282,6 +301,8 @@ jobq_pg_script(struct jobq_pg *store, const struct jobq_sql_text *text,
 			jobq_err_prefix(
 			    err, "%s/%s", store->adapter->folder, text->name);
 	}
+	if (store->conn != NULL)
+		PQsetNoticeReceiver(store->conn, old, NULL);
 	if (status == JOBQ_OK && PQenterPipelineMode(store->conn) == 0)
 		status = jobq_pg_lost(store, err);
 	/* What is left of a script that failed ends with its connection. */

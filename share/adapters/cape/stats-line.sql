@@ -13,10 +13,11 @@ SELECT concat('{"queue":"default","blocked":0',
 	',"cancelled":', count(*) FILTER (WHERE status NOT IN ('pending',
 		'started', 'completed', :'failed')),
 	',"failed":', count(*) FILTER (WHERE status = :'failed'),
-	',"oldest_ready":' || trim_scale(round(greatest(0, extract(epoch
-		FROM clock_timestamp() - min(created_at) FILTER (WHERE NOT waits
-			AND status = 'pending' AND isfinite(created_at))
-			::timestamptz))::numeric, 3)), '}')
+	',"oldest_ready":' || trim_scale(round(extract(epoch FROM
+		clock_timestamp() - least(clock_timestamp(), min(created_at)
+			FILTER (WHERE status = 'pending' AND NOT waits
+				AND isfinite(created_at))::timestamptz)
+		)::numeric, 3)), '}')
 FROM known
 HAVING coalesce(json_array_length($1::json -> 'queues'), 0) = 0
 	OR EXISTS (SELECT 1 FROM json_array_elements_text(

@@ -71,7 +71,8 @@ SELECT line FROM (
 			FROM cape_issues c JOIN attempt a ON a.id = c.id
 			WHERE c.status = 'pending' AND c.id >= 0
 				AND isfinite(c.updated_at)
-				AND c.id NOT IN (SELECT id FROM ready)) END,
+				AND c.id NOT IN (SELECT id FROM ready)
+			HAVING count(*) > 0) END,
 		CASE WHEN asked.count OR NOT asked.narrow THEN
 			',"unfinished":' || CASE WHEN asked.wanted = 0 THEN 0
 			ELSE (SELECT count(*) FROM (SELECT 1 FROM cape_issues c
@@ -80,5 +81,7 @@ SELECT line FROM (
 				LIMIT 1000) u) END END, '}')
 	FROM asked
 	WHERE asked.places > 0 AND (asked.wanted = 0
-		OR (SELECT count(*) FROM ready) < asked.wanted)
+		OR ((SELECT count(*) FROM ready) < asked.wanted
+			AND (SELECT count(*) FROM found)
+				= (SELECT count(*) FROM ready)))
 ) answer ORDER BY part, id
