@@ -442,7 +442,7 @@ whole="SELECT relfilenode, xmin, relhastriggers, relhasindex, (SELECT
 	settle "[{event: \"alive\", n: 1, jobs: [$held, [\"9\", 1]]}]"
 	answered ".[0].lost == [$held, [\"9\", 1]]"
 	store "claim({limit: 0, held: [$held]})"
-	answered ".[0] == {event: \"stop\", id: \"1\", epoch: $held[1],
+	answered ".[0] == {event: \"stop\", id: \"1\", epoch: ($held | .[1]),
 		reason: \"lost\"}"
 	same 'started|w2' "$(rows 'status, assigned_worker_id')"
 }
@@ -593,7 +593,7 @@ $(printf '%s|completed|alleycat-1\n' 6 7 8)" \
 		[ "$(rows 'count(*)' "status <> 'completed'" | head -n 1)" = 0 ]
 	}
 	rows() { sql "SELECT $1 FROM cape_issues WHERE $2"; }
-	some() { [ "$(grep -c done effects)" -ge "$1" ]; }
+	some() { [ "$(grep -c '^done' effects)" -ge "$1" ]; }
 	# One of each at a time, in the middle of an issue, and new ones come.
 	for i in 1 2; do
 		wait_until 60 some $((count * i / 4))
@@ -613,9 +613,9 @@ $(printf '%s|completed|alleycat-1\n' 6 7 8)" \
 	done
 	wait_until 90 all_done
 	not grep overlap effects
-	same "$(seq "$count")" "$(grep done effects | cut -d' ' -f2 | sort -nu)"
+	same "$(seq "$count")" "$(grep '^done' effects | cut -d' ' -f2 | sort -nu)"
 	# A killed one had two issues at most, and one of the other kind one.
-	(($(grep -c done effects) <= count + 6))
+	(($(grep -c '^done' effects) <= count + 6))
 	same 0 "$(rows 'count(*)' 'completed_at IS NULL')"
 	# Both kinds had their share.
 	same t "$(sql "SELECT count(DISTINCT left(assigned_worker_id, 3)) = 2
