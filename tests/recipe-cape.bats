@@ -278,15 +278,20 @@ told() {
 
 @test "cape-worker: what fails, or takes too long, is pending again" {
 	database
-	issues 'fail no space' hang 'env SECRET'
+	issues 'fail no space' hang 'env SECRET' row
 	echo 'SECRET=for the command' >.env
 	worker --worker-id a --timeout 1 --log-level error -- fake-cape-adw {id}
-	wait_until 30 is 3 'completed a t t'
+	wait_until 30 is 4 'completed a t t'
+	is 3 'completed a t t'
 	is 1 'pending - f f'
 	is 2 'pending - f f'
 	stop 0
 	same 'no space' "$(<logs/worker_a_stderr.log)"
-	same 'for the command' "$(<logs/worker_a_stdout.log)"
+	same 'for the command' "$(head -n 1 logs/worker_a_stdout.log)"
+	tail -n +2 logs/worker_a_stdout.log | json '
+		.id == 4 and .description == "row" and .status == "started"
+		and .assigned_worker_id == "a" and .completed_at == null
+		and has("created_at") and has("updated_at") and has("started_at")'
 	diff -u - <(sed -E 's/.* - cape_worker_a - //; s/after [0-9.]+ s/after T/' err) <<-'EOF'
 		ERROR - job 1 failed after T: exit status 1: no space
 		ERROR - job 2 failed after T: still running after its timeout of 1.000 s
