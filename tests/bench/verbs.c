@@ -1,8 +1,8 @@
 /*
- * verbs URL PROCESSES [JOBS]: jobs a second through the verb claim of a
- * store, which settles the 500 before and takes the next, by PROCESSES at
- * once, until nothing is ready or each has had so many. Prints the number of
- * jobs and the rate.
+ * verbs URL PROCESSES [JOBS [BATCH]]: jobs a second through the verb claim of
+ * a store, which settles the batch before (500) and takes the next, by
+ * PROCESSES at once, until nothing is ready or each has had so many. Prints
+ * the number of jobs and the rate.
  */
 #include "buf.h"
 #include "clock.h"
@@ -19,7 +19,6 @@
 
 #include "banned.h"
 
-#define BATCH 500
 #define WAIT_MS 60000
 
 struct batch {
@@ -70,7 +69,7 @@ take_line(void *context, const char *text, size_t len, struct jobq_err *err)
 
 /* What one process does; the number of jobs goes to out. */
 static void
-work(const char *url, long most, int out)
+work(const char *url, long most, long size, int out)
 {
 	struct batch batch = { 0 };
 	struct jobq_buf request = JOBQ_BUF_INIT;
@@ -83,9 +82,9 @@ work(const char *url, long most, int out)
 	do {
 		jobq_buf_clear(&request);
 		jobq_buf_printf(&request,
-		    "{\"limit\":%d,\"worker\":\"bench:%d\",\"lease\":30,"
+		    "{\"limit\":%ld,\"worker\":\"bench:%d\",\"lease\":30,"
 		    "\"queues\":[],\"held\":[],\"events\":[",
-		    jobs < most ? BATCH : 0, (int)getpid());
+		    jobs < most ? size : 0L, (int)getpid());
 		jobq_buf_add(&request, batch.events.data, batch.events.len);
 		jobq_buf_puts(&request, "]}");
 		jobq_buf_clear(&batch.events);
@@ -104,13 +103,14 @@ int
 main(int argc, char **argv)
 {
 	long most = argc > 3 ? strtol(argv[3], NULL, 10) : LONG_MAX;
+	long size = argc > 4 ? strtol(argv[4], NULL, 10) : 500;
 	long processes = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 	long jobs = 0, some;
 	int64_t begun;
 	int ends[2], status;
 
-	if (processes < 1 || most < 1 || pipe(ends) < 0) {
-		fputs("usage: verbs URL PROCESSES [JOBS]\n", stderr);
+	if (processes < 1 || most < 1 || size < 1 || pipe(ends) < 0) {
+		fputs("usage: verbs URL PROCESSES [JOBS [BATCH]]\n", stderr);
 		return 2;
 	}
 	begun = jobq_mono_ms();
@@ -120,7 +120,7 @@ main(int argc, char **argv)
 		if (pid < 0)
 			return 75;
 		if (pid == 0) {
-			work(argv[1], most, ends[1]);
+			work(argv[1], most, size, ends[1]);
 			_exit(0);
 		}
 	}
