@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION :"schema".ready_behind(of_queue text, of bigint,
 	behind bigint, up_to bigint, most integer, now bigint, locks boolean)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	IF locks THEN
 		RETURN QUERY SELECT s.seq, s.priority, s.bytes
@@ -31,7 +31,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".ready_below(of_queue text, below bigint,
 	above bigint, most integer, now bigint, locks boolean)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	IF locks THEN
 		RETURN QUERY SELECT s.seq, s.priority, s.bytes
@@ -63,7 +63,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".walk_ready(of_queue text, most integer,
 	now bigint, locks boolean)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	setting text := 'jobq.mark_'
 		|| md5(concat(:'schema', ':', locks, ':', of_queue));
@@ -150,7 +150,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".take_ready(queues text[],
 	wanted integer, now bigint)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	best bigint[] := '{}';
 	taken integer := 0;
@@ -181,21 +181,24 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".take_flow(queues text[], wanted integer,
 	now bigint, of_flow text)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
-	SELECT s.seq, s.priority, s.bytes FROM job_state s
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT s.seq, s.priority, s.bytes FROM job_state s
 	WHERE s.flow = of_flow AND s.stage = 2 AND s.rescues < 2
 		AND s.queue = ANY (queues)
 		AND (s.expires_ms IS NULL OR s.expires_ms > now)
 	ORDER BY s.priority DESC, s.seq LIMIT wanted
-	FOR UPDATE SKIP LOCKED
+	FOR UPDATE SKIP LOCKED;
+END
 $$
 ---
 -- Those that are named.
 CREATE OR REPLACE FUNCTION :"schema".take_named(queues text[],
 	wanted integer, now bigint, ids text[])
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
-	SELECT s.seq, s.priority, s.bytes FROM job_state s
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT s.seq, s.priority, s.bytes FROM job_state s
 	WHERE s.seq = ANY (ARRAY(SELECT e.seq
 			FROM unnest(ids) WITH ORDINALITY i (id, o)
 			JOIN job_entry e ON e.id = i.id
@@ -204,7 +207,8 @@ LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
 			GROUP BY e.seq ORDER BY min(o) LIMIT wanted))
 		AND s.stage = 2
 		AND (s.expires_ms IS NULL OR s.expires_ms > now)
-	FOR UPDATE SKIP LOCKED
+	FOR UPDATE SKIP LOCKED;
+END
 $$
 ---
 -- Of the jobs that were rescued twice a worker has one at a time: a job that
@@ -213,7 +217,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".take_apart(queues text[], now bigint,
 	of_flow text, by_worker text)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	-- There is seldom one at all.
 	IF NOT EXISTS (SELECT 1 FROM job_state s
@@ -281,7 +285,7 @@ $$
 ---
 -- Jobs whose time has come, some at a time.
 CREATE OR REPLACE FUNCTION :"schema".start_due(now bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	begun timestamptz := clock_timestamp();
 	first bigint;
@@ -305,6 +309,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".verb_claim(request text)
 RETURNS SETOF text LANGUAGE plpgsql
 SET search_path = :"schema", pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
 	now bigint := now_ms();
@@ -421,8 +426,7 @@ $$
 -- When a worker last asked, and last found nothing, for the doctor, the why
 -- of a list and the doorbells: once a second is enough.
 CREATE OR REPLACE FUNCTION :"schema".note_claim(queues text[], now bigint,
-	asked boolean, idle boolean) RETURNS void LANGUAGE plpgsql
-SET search_path = :"schema", pg_temp AS $$
+	asked boolean, idle boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	IF NOT EXISTS (SELECT 1 FROM queue_state WHERE name = ANY (queues)
 		AND ((asked AND coalesce(claimed_ms, 0) < now - 1000)

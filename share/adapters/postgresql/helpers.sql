@@ -1,3 +1,5 @@
+-- The functions that are verbs set the search path and how statements are
+-- planned; what they call finds both set.
 CREATE OR REPLACE FUNCTION :"schema".now_ms() RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
 	SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -41,7 +43,7 @@ $$
 -- Rings for whoever waits for jobs of these queues. A doorbell carries
 -- nothing; the server joins those that one transaction rings twice.
 CREATE OR REPLACE FUNCTION :"schema".ring(queues text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_notify('jobq:' || md5(:'schema'), '');
 	PERFORM pg_notify('jobq:' || md5(:'schema' || ':' || q), '')
@@ -52,7 +54,7 @@ $$
 -- The same, where somebody has found nothing lately: who pushes to busy
 -- workers does not pay for it.
 CREATE OR REPLACE FUNCTION :"schema".ring_idle(queues text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	IF EXISTS (SELECT 1 FROM queue_state WHERE name = ANY (queues)
 			AND idle_ms > now_ms() - 60000) THEN

@@ -5,6 +5,8 @@ SELECT pg_advisory_xact_lock(1785684465, hashtext(:'schema'))
 ---
 CREATE SCHEMA IF NOT EXISTS :"schema"
 ---
+SET LOCAL search_path = :"schema", pg_temp
+---
 -- include tables.sql
 ---
 -- include helpers.sql

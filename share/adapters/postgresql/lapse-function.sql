@@ -2,7 +2,7 @@
 -- the closing brace.
 CREATE OR REPLACE FUNCTION :"schema".end_job(number bigint, state :"schema".job_state,
 	becomes integer, event text, why text, complaint text, now bigint)
-RETURNS text LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
 BEGIN
@@ -36,8 +36,7 @@ $$
 -- lapse before the start gives the attempt back and is no rescue; the fourth
 -- rescue would be the poison job's, which fails instead.
 CREATE OR REPLACE FUNCTION :"schema".lapse(now bigint, at_once boolean)
-RETURNS TABLE (line text, becomes integer) LANGUAGE plpgsql
-SET search_path = :"schema", pg_temp AS $$
+RETURNS TABLE (line text, becomes integer) LANGUAGE plpgsql AS $$
 DECLARE
 	job job_state;
 	number bigint;

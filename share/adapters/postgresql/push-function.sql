@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION :"schema".verb_push(request text)
 RETURNS SETOF text LANGUAGE plpgsql
 SET search_path = :"schema", pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
 	jobs json := request::json -> 'jobs';
@@ -70,8 +71,7 @@ $$
 -- The states of the entries in fresh. What one needs is locked before it is
 -- looked at, so that it does not complete unseen meanwhile.
 CREATE OR REPLACE FUNCTION :"schema".push_states(jobs json, fresh bigint[],
-	now bigint) RETURNS void LANGUAGE plpgsql
-SET search_path = :"schema", pg_temp AS $$
+	now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO job_state (seq, stage, max_attempts, priority, bytes,
 		run_ms, expires_ms, queue, flow)

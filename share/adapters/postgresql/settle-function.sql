@@ -4,10 +4,10 @@
 -- of its events the batch holds. Jobs are locked in the order of their
 -- numbers, so that no two batches wait for each other.
 CREATE OR REPLACE FUNCTION :"schema".change_jobs(events :"schema".told[], now bigint)
-RETURNS SETOF :"schema".changed LANGUAGE sql
-SET search_path = :"schema", pg_temp
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off
-AS $$
+RETURNS SETOF :"schema".changed LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+	RETURN QUERY
 	UPDATE job_state s SET
 		stage = next_stage(f.event, f.retry, s.attempt,
 			s.max_attempts, s.snoozes, s.cancel),
@@ -58,7 +58,8 @@ AS $$
 	-- + 0: looked for by its number, never by the index of what runs.
 	WHERE s.seq = f.job AND s.stage + 0 = 3 AND s.epoch = f.epoch
 		AND s.worker = f.worker
-	RETURNING s.seq, s.epoch, s.worker, s.stage, s.run_ms, f.i, f.event
+	RETURNING s.seq, s.epoch, s.worker, s.stage, s.run_ms, f.i, f.event;
+END
 $$
 ---
 -- What needed a job that is completed now no longer waits for it; a job whose
@@ -66,8 +67,7 @@ $$
 -- locked first: of two parents that complete at once the second sees what the
 -- first has deleted.
 CREATE OR REPLACE FUNCTION :"schema".release_needs(completed text[],
-	now bigint) RETURNS void LANGUAGE plpgsql
-SET search_path = :"schema", pg_temp AS $$
+	now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	freed bigint[];
 BEGIN
@@ -108,8 +108,7 @@ $$
 -- whose time has come, some more than it can have finished, so that the
 -- tables stay bounded without anyone's timer.
 CREATE OR REPLACE FUNCTION :"schema".settle_events(request json, now bigint)
-RETURNS SETOF text LANGUAGE plpgsql
-SET search_path = :"schema", pg_temp AS $$
+RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	first bigint := first_event();
 	events told[];
@@ -219,6 +218,7 @@ $$
 CREATE OR REPLACE FUNCTION :"schema".verb_settle(request text)
 RETURNS SETOF text LANGUAGE plpgsql
 SET search_path = :"schema", pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
 	PERFORM lock_events();
@@ -242,7 +242,7 @@ $$
 -- Finished jobs go when their time has come, with their events. One
 -- transaction does this at a time, the others leave it to it.
 CREATE OR REPLACE FUNCTION :"schema".delete_old(now bigint, most integer)
-RETURNS void LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	begun timestamptz := clock_timestamp();
 	first bigint;
