@@ -2,7 +2,8 @@
 
 A run has a folder of its own with the store, the effects file to which each
 job appends, and the history that check judges. It is removed when all was
-well and kept, and named, when it was not.
+well and kept, and named, when it was not. A server that is the store is
+removed in any case.
 """
 import json
 import os
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import store
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -70,7 +73,7 @@ def command_of(pid):
 class Run:
     """The folder of one run, and the history that is written there."""
 
-    def __init__(self, name, work):
+    def __init__(self, name, work, kind="sqlite"):
         self.folder = tempfile.mkdtemp(prefix=f"jobq-{name}.")
         self.effects = self.path("effects")
         self.history = open(self.path("history.ndjson"), "w",
@@ -82,7 +85,8 @@ class Run:
         open(self.effects, "w", encoding="utf-8").close()
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("JOBQ_LOG", "NOTIFY_"))}
-        self.env.update(JOBQ_URL="sqlite:" + self.path("q.db"),
+        self.store = store.KINDS[kind](self.folder)
+        self.env.update(JOBQ_URL=self.store.url,
                         XDG_STATE_HOME=self.folder, TMPDIR=self.folder,
                         PATH=BIN + ":" + os.environ["PATH"])
         self.said = open(self.path("said"), "wb")
@@ -154,7 +158,9 @@ class Run:
             print(json.dumps({"violation": "run", "why": text}))
         if code or trouble:
             print(f"kept: {self.folder}", file=sys.stderr)
+            self.store.close()
             return 1
+        self.store.close()
         self.said.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return 0

@@ -13,7 +13,10 @@ DECLARE
 	state job_state;
 	rung text[];
 BEGIN
-	PERFORM lock_events();
+	IF json_array_length(asked -> 'ids') > 1000 THEN
+		RAISE 'a request has at most 1000 ids, this one %',
+			json_array_length(asked -> 'ids');
+	END IF;
 	number := first_event() + 1;
 	PERFORM 1 FROM job_state s WHERE s.seq IN (SELECT e.seq
 		FROM json_array_elements_text(asked -> 'ids') i (id)

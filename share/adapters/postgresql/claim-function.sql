@@ -321,8 +321,8 @@ DECLARE
 	filled boolean := false; -- the answer holds what it may
 	lasts_ms bigint;
 	lease text;
+	first bigint; -- of its events
 BEGIN
-	PERFORM lock_events();
 	SELECT * INTO asked FROM json_to_record(request::json) q ("limit" integer,
 		worker text, lease double precision, ring boolean, flow text,
 		queues text[], ids text[], held json, events json,
@@ -334,16 +334,18 @@ BEGIN
 	END IF;
 
 	IF json_array_length(asked.events) > 0 THEN
-		RETURN QUERY SELECT * FROM settle_events(asked.events, now);
+		first := first_event();
+		RETURN QUERY
+		SELECT * FROM settle_events(asked.events, now, first);
 	END IF;
 
-	PERFORM start_due(now);
 	-- A poison job that failed just now is told, so that its ring knows.
-	FOR lapsed IN SELECT * FROM lapse(now, false) LOOP
+	FOR lapsed IN SELECT * FROM lapse(now, first, false) LOOP
 		IF lapsed.becomes = 6 AND asked.ring THEN
 			RETURN NEXT lapsed.line || '}';
 		END IF;
 	END LOOP;
+	PERFORM start_due(now);
 
 	open_queues := ARRAY(SELECT q.name FROM queue_state q
 		WHERE q.paused_ms IS NULL AND (asked.queues IS NULL
@@ -414,8 +416,10 @@ BEGIN
 		ORDER BY r.priority DESC, r.seq;
 	END IF;
 
-	PERFORM note_claim(open_queues, now, asked.ids IS NULL,
-		wanted > 0 AND took IS NULL);
+	IF note_claim(open_queues, now, asked.ids IS NULL,
+			wanted > 0 AND NOT filled) OR NOT filled THEN
+		PERFORM release_early(now);
+	END IF;
 	IF NOT filled THEN
 		RETURN NEXT idle_line(asked.queues, asked.flow, now,
 			asked.count IS TRUE);
@@ -423,20 +427,22 @@ BEGIN
 END
 $$
 ---
--- When a worker last asked, and last found nothing, for the doctor, the why
--- of a list and the doorbells: once a second is enough.
+-- When a worker last asked, and last found less than it has places for, for
+-- the doctor, the why of a list and the doorbells: once a second is enough.
+-- Whether it was noted.
 CREATE OR REPLACE FUNCTION :"schema".note_claim(queues text[], now bigint,
-	asked boolean, idle boolean) RETURNS void LANGUAGE plpgsql AS $$
+	asked boolean, idle boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	IF NOT EXISTS (SELECT 1 FROM queue_state WHERE name = ANY (queues)
 		AND ((asked AND coalesce(claimed_ms, 0) < now - 1000)
 			OR (idle AND coalesce(idle_ms, 0) < now - 1000))) THEN
-		RETURN;
+		RETURN false;
 	END IF;
 	UPDATE queue_state SET
 		claimed_ms = CASE WHEN asked THEN now ELSE claimed_ms END,
 		idle_ms = CASE WHEN idle THEN now ELSE idle_ms END
 	WHERE name IN (SELECT name FROM queue_state WHERE name = ANY (queues)
 		ORDER BY name FOR UPDATE SKIP LOCKED);
+	RETURN true;
 END
 $$

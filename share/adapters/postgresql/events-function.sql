@@ -1,32 +1,32 @@
 -- Up to where the log is complete: below the numbers of every transaction
 -- that writes events and has not ended. Each such holds a lock in shared mode
--- from before it had a number (lock_events), and gives it back only after it
+-- from before it had a number (first_event), and gives it back only after it
 -- has ended for others; so the locks are looked at first and the log after
--- that. One whose number is not told yet may have the lowest that is in use.
+-- that. One whose number is not told yet may have the lowest that is in use,
+-- as may one that is prepared, which has no process.
 CREATE OR REPLACE FUNCTION :"schema".events_until() RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = :"schema", pg_temp AS $$
-	SELECT least(s.upper, (SELECT min(coalesce(s.upper - CASE
-			-- The lower half of a number, made whole.
-			WHEN t.less < 2147483648 THEN t.less
-			ELSE t.less - 4294967296 END, s.lower))
+	SELECT least(s.upper, (SELECT min(coalesce(
+			whole_xid(t.transactionid, s.upper), s.lower))
 		FROM pg_locks l LEFT JOIN LATERAL (
-			SELECT (s.upper - x.transactionid::text::bigint)
-				& 4294967295 AS less
-			FROM pg_locks x WHERE x.pid = l.pid
-				AND x.locktype = 'transactionid'
+			SELECT x.transactionid FROM pg_locks x
+			WHERE x.pid = l.pid AND x.locktype = 'transactionid'
 				AND x.mode = 'ExclusiveLock') t ON true
 		WHERE l.locktype = 'advisory' AND l.classid = 1785684466
 			AND l.objid = (hashtext(:'schema')::bigint
 				& 4294967295)::oid
-			AND l.pid <> pg_backend_pid())) << 10
+			AND l.database = (SELECT d.oid FROM pg_database d
+				WHERE d.datname = current_database())
+			AND l.pid IS DISTINCT FROM pg_backend_pid())) << 10
 	FROM (SELECT pg_snapshot_xmin(n)::text::bigint AS lower,
 			pg_snapshot_xmax(n)::text::bigint AS upper
 		FROM pg_current_snapshot() n) s
 $$
 ---
 -- Replay from a cursor: every later event that is kept, or first a gap when
--- some that were later have been deleted. A cursor below 0 is the newest
--- event's.
+-- some that were later have been deleted. What has been is asked for when the
+-- lines have been read, so that none is missed that is deleted meanwhile. A
+-- cursor below 0 is the newest event's.
 CREATE OR REPLACE FUNCTION :"schema".verb_events(request text)
 RETURNS SETOF text LANGUAGE plpgsql
 SET search_path = :"schema", pg_temp
@@ -37,6 +37,7 @@ DECLARE
 	last bigint;
 	since bigint;
 	page bigint[];
+	lines text[];
 	kept integer;
 	pruned bigint;
 BEGIN
@@ -46,12 +47,6 @@ BEGIN
 	last := coalesce((SELECT max(l.seq) FROM event_log l
 		WHERE l.seq < until), 0);
 	since := CASE WHEN q.since < 0 THEN last ELSE coalesce(q.since, 0) END;
-
-	SELECT m.value INTO pruned FROM meta m WHERE m.name = 'pruned_seq';
-	IF since < pruned AND q.ids IS NULL THEN
-		RETURN NEXT concat('{"event":"gap","since":', since,
-			',"until":', pruned, '}');
-	END IF;
 
 	IF q.ids IS NOT NULL THEN
 		page := ARRAY(SELECT l.seq FROM job_entry e
@@ -80,8 +75,14 @@ BEGIN
 		q."limit" := kept;
 	END IF;
 
-	RETURN QUERY SELECT concat(l.line, ',"seq":', l.seq, '}')
-	FROM event_log l WHERE l.seq = ANY (page) ORDER BY l.seq;
+	lines := ARRAY(SELECT concat(l.line, ',"seq":', l.seq, '}')
+		FROM event_log l WHERE l.seq = ANY (page) ORDER BY l.seq);
+	SELECT m.value INTO pruned FROM meta m WHERE m.name = 'pruned_seq';
+	IF since < pruned AND q.ids IS NULL THEN
+		RETURN NEXT concat('{"event":"gap","since":', since,
+			',"until":', pruned, '}');
+	END IF;
+	RETURN QUERY SELECT unnest(lines);
 
 	-- A page that is not full ends at the newest event of the store,
 	-- whosever that is, so that a later look is told of no gap before it.

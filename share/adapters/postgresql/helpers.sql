@@ -63,17 +63,47 @@ BEGIN
 END
 $$
 ---
--- Each transaction that may write events says so before it writes anything:
--- see events-function.sql.
-CREATE OR REPLACE FUNCTION :"schema".lock_events() RETURNS void
-LANGUAGE sql VOLATILE AS $$
-	SELECT pg_advisory_xact_lock_shared(1785684466, hashtext(:'schema'))
+-- The number before a verb's first event; it has 1023. The lock that is taken
+-- here holds back whoever watches, from before the number is known until the
+-- events are there: see events-function.sql. A verb asks for it before it
+-- writes anything, and then the number is that of the transaction, times 1024.
+-- If something has been written before in the same transaction, by its owner
+-- or by another verb, then its number is an old one: watchers may have been
+-- shown newer events, and the other verb has used it. A subtransaction has a
+-- number that nobody had before, told by its lock.
+CREATE OR REPLACE FUNCTION :"schema".first_event() RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	late boolean := pg_current_xact_id_if_assigned() IS NOT NULL;
+	number bigint;
+BEGIN
+	PERFORM pg_advisory_xact_lock_shared(1785684466, hashtext(:'schema'));
+	IF NOT late THEN
+		RETURN pg_current_xact_id()::text::bigint << 10;
+	END IF;
+	BEGIN
+		PERFORM pg_logical_emit_message(true, 'jobq', '');
+		SELECT max(whole_xid(l.transactionid, u.upper)) INTO number
+		FROM pg_locks l, LATERAL (SELECT pg_snapshot_xmax(
+			pg_current_snapshot())::text::bigint AS upper) u
+		WHERE l.pid = pg_backend_pid()
+			AND l.locktype = 'transactionid'
+			AND l.mode = 'ExclusiveLock';
+	EXCEPTION WHEN no_data_found THEN
+		-- Never; but what has this clause is a subtransaction.
+		RAISE;
+	END;
+	RETURN number << 10;
+END
 $$
 ---
--- What the numbers of this transaction's events begin with.
-CREATE OR REPLACE FUNCTION :"schema".first_event() RETURNS bigint
-LANGUAGE sql VOLATILE AS $$
-	SELECT pg_current_xact_id()::text::bigint << 10
+-- A transaction's number, of which a lock tells the lower half, made whole by
+-- one that is near.
+CREATE OR REPLACE FUNCTION :"schema".whole_xid(half xid, near bigint)
+RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+	SELECT near - CASE WHEN less < 2147483648 THEN less
+		ELSE less - 4294967296 END
+	FROM (SELECT (near - half::text::bigint) & 4294967295 AS less) l
 $$
 ---
 -- Looks that find their way through many dead entries of an index, which the

@@ -3,7 +3,14 @@
 -- second waits for the first and finds everything there.
 SELECT pg_advisory_xact_lock(1785684465, hashtext(:'schema'))
 ---
-CREATE SCHEMA IF NOT EXISTS :"schema"
+-- A role that may not make schemas may have been given one.
+DO $$
+BEGIN
+	IF to_regnamespace(quote_ident(:'schema')) IS NULL THEN
+		CREATE SCHEMA :"schema";
+	END IF;
+END
+$$
 ---
 SET LOCAL search_path = :"schema", pg_temp
 ---

@@ -34,8 +34,10 @@ $$
 ---
 -- Leases that ran out and jobs that expired, together no more than a page. A
 -- lapse before the start gives the attempt back and is no rescue; the fourth
--- rescue would be the poison job's, which fails instead.
-CREATE OR REPLACE FUNCTION :"schema".lapse(now bigint, at_once boolean)
+-- rescue would be the poison job's, which fails instead. The request has at
+-- most 500 events of its own, numbered behind first, or none, and no first.
+CREATE OR REPLACE FUNCTION :"schema".lapse(now bigint, first bigint,
+	at_once boolean)
 RETURNS TABLE (line text, becomes integer) LANGUAGE plpgsql AS $$
 DECLARE
 	job job_state;
@@ -58,8 +60,7 @@ BEGIN
 	IF nothing THEN
 		RETURN;
 	END IF;
-	-- Behind the 500 events that a request may bring.
-	number := first_event() + 501;
+	number := coalesce(first, first_event()) + 501;
 	FOR job IN SELECT * FROM job_state s
 		WHERE s.stage = 3 AND s.lease_until < now
 		ORDER BY s.lease_until LIMIT 100 FOR UPDATE SKIP LOCKED
@@ -100,8 +101,8 @@ SET search_path = :"schema", pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
 	now bigint := now_ms();
+	first bigint;
 BEGIN
-	PERFORM lock_events();
 	IF (request::json ->> 'dry')::boolean IS TRUE THEN
 		RETURN QUERY
 		SELECT concat('{"event":"', CASE
@@ -123,10 +124,11 @@ BEGIN
 		ORDER BY s.seq LIMIT 500;
 		RETURN;
 	END IF;
+	first := first_event();
 	-- A need that completed while the job that has it was being pushed.
 	PERFORM release_needs(ARRAY(SELECT DISTINCT n.id FROM job_need n
 		JOIN job_entry e ON e.id = n.id
 		JOIN job_state s ON s.seq = e.seq WHERE s.stage = 4), now);
-	RETURN QUERY SELECT l.line || '}' FROM lapse(now, true) l;
+	RETURN QUERY SELECT l.line || '}' FROM lapse(now, first, true) l;
 END
 $$

@@ -1,7 +1,12 @@
 -- A job whose id is there, or whose key an unfinished one has, changes
 -- nothing: unique indexes decide, also within the batch and between
 -- transactions.
-CREATE OR REPLACE FUNCTION :"schema".verb_push(request text)
+--
+-- A transaction of somebody else's may last. Nobody is kept waiting by its end
+-- but who pushes the same id or key: a new queue is entered when it commits,
+-- and what it needs is not locked (release_early).
+CREATE OR REPLACE FUNCTION :"schema".verb_push(request text,
+	lasts boolean DEFAULT false)
 RETURNS SETOF text LANGUAGE plpgsql
 SET search_path = :"schema", pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan
@@ -10,16 +15,19 @@ DECLARE
 	jobs json := request::json -> 'jobs';
 	now bigint := now_ms();
 	fresh bigint[];
-	clashing bigint[];
+	clash record;
+	new_queues text[];
 BEGIN
-	INSERT INTO queue_state (name)
-	SELECT DISTINCT p.queue FROM json_to_recordset(jobs) p (queue text)
-	WHERE NOT EXISTS (SELECT 1 FROM queue_state q WHERE q.name = p.queue)
-	ON CONFLICT DO NOTHING;
-	-- Of a queue that was not there nobody can have asked for jobs.
-	IF FOUND THEN
-		PERFORM ring(ARRAY(SELECT DISTINCT p.queue
-			FROM json_to_recordset(jobs) p (queue text)));
+	new_queues := ARRAY(SELECT DISTINCT p.queue
+		FROM json_to_recordset(jobs) p (queue text)
+		WHERE NOT EXISTS (SELECT 1 FROM queue_state q
+			WHERE q.name = p.queue)
+		ORDER BY p.queue);
+	IF lasts THEN
+		INSERT INTO queue_new SELECT unnest(new_queues);
+	ELSE
+		INSERT INTO queue_state (name) SELECT unnest(new_queues)
+		ON CONFLICT DO NOTHING;
 	END IF;
 
 	WITH done AS (
@@ -35,43 +43,67 @@ BEGIN
 	SELECT array_agg(seq) INTO fresh FROM done;
 
 	IF fresh IS NOT NULL THEN
-		WITH done AS (
-			INSERT INTO job_key (queue, key, job)
-			SELECT queue, key, seq FROM job_entry
-			WHERE seq = ANY (fresh) AND key IS NOT NULL
-			ORDER BY seq
-			ON CONFLICT DO NOTHING
-			RETURNING job)
-		SELECT array_agg(e.seq) INTO clashing
-		FROM job_entry e
-		WHERE e.seq = ANY (fresh) AND e.key IS NOT NULL
-			AND NOT EXISTS (SELECT 1 FROM done
-				WHERE done.job = e.seq);
-		DELETE FROM job_entry WHERE seq = ANY (clashing);
+		SELECT * INTO clash FROM take_keys(fresh);
+		DELETE FROM job_entry WHERE seq = ANY (clash.entries);
 
-		PERFORM push_states(jobs, fresh, now);
-		PERFORM ring_idle(ARRAY(SELECT DISTINCT queue FROM job_state
-			WHERE seq = ANY (fresh) AND stage = 2));
+		PERFORM push_states(jobs, fresh, now, lasts);
+		IF cardinality(new_queues) > 0 THEN
+			PERFORM ring(ARRAY(SELECT DISTINCT queue FROM job_state
+				WHERE seq = ANY (fresh) AND stage = 2));
+		ELSE
+			PERFORM ring_idle(ARRAY(SELECT DISTINCT queue
+				FROM job_state
+				WHERE seq = ANY (fresh) AND stage = 2));
+		END IF;
+	ELSE
+		SELECT NULL::text[] AS ids, NULL::bigint[] AS holders
+		INTO clash;
 	END IF;
 
 	RETURN QUERY
 	SELECT concat(e.line, ',"attempt":', s.attempt, ',"run_at":"',
 		as_time(s.run_ms), '","state":"', as_state(s.stage), '"}')
-	FROM ROWS FROM (json_to_recordset(jobs) AS (id text, queue text,
-		key text)) WITH ORDINALITY p (id, queue, key, i)
-	CROSS JOIN LATERAL (SELECT coalesce(
-		(SELECT seq FROM job_entry o WHERE o.id = p.id),
-		(SELECT job FROM job_key k WHERE k.queue = p.queue
-			AND k.key = p.key)) AS seq) j
+	FROM ROWS FROM (json_to_recordset(jobs) AS (id text))
+		WITH ORDINALITY p (id, i)
+	LEFT JOIN unnest(clash.ids, clash.holders) h (id, job) ON h.id = p.id
+	CROSS JOIN LATERAL (SELECT coalesce(h.job, (SELECT seq
+		FROM job_entry o WHERE o.id = p.id)) AS seq) j
 	JOIN job_entry e ON e.seq = j.seq JOIN job_state s ON s.seq = j.seq
 	ORDER BY p.i;
 END
 $$
 ---
+-- Takes the keys of new entries; the result is which of these have to go,
+-- because others hold their keys, and who does. A holder may end between the
+-- two looks; then the key can be had.
+CREATE OR REPLACE FUNCTION :"schema".take_keys(fresh bigint[],
+	OUT entries bigint[], OUT ids text[], OUT holders bigint[])
+LANGUAGE plpgsql AS $$
+BEGIN
+	LOOP
+		INSERT INTO job_key (queue, key, job)
+		SELECT queue, key, seq FROM job_entry
+		WHERE seq = ANY (fresh) AND key IS NOT NULL
+		ORDER BY queue, key, seq
+		ON CONFLICT DO NOTHING;
+		SELECT array_agg(e.seq), array_agg(e.id), array_agg(k.job)
+		INTO entries, ids, holders
+		FROM job_entry e LEFT JOIN job_key k ON k.queue = e.queue
+			AND k.key = e.key
+		WHERE e.seq = ANY (fresh) AND e.key IS NOT NULL
+			AND k.job IS DISTINCT FROM e.seq;
+		EXIT WHEN array_position(holders, NULL) IS NULL;
+	END LOOP;
+END
+$$
+---
 -- The states of the entries in fresh. What one needs is locked before it is
--- looked at, so that it does not complete unseen meanwhile.
+-- looked at, so that it does not complete unseen meanwhile; of what is not, and
+-- may not be there yet, see release_early.
 CREATE OR REPLACE FUNCTION :"schema".push_states(jobs json, fresh bigint[],
-	now bigint) RETURNS void LANGUAGE plpgsql AS $$
+	now bigint, lasts boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	held bigint[] := '{}';
 BEGIN
 	INSERT INTO job_state (seq, stage, max_attempts, priority, bytes,
 		run_ms, expires_ms, queue, flow)
@@ -91,15 +123,19 @@ BEGIN
 			WHERE p.needs IS NOT NULL) THEN
 		RETURN;
 	END IF;
-	PERFORM 1 FROM job_state s WHERE s.stage < 4 AND s.seq IN (SELECT e.seq
-		FROM json_to_recordset(jobs) p (needs text[])
-		CROSS JOIN unnest(p.needs) n (id) JOIN job_entry e
-			ON e.id = n.id)
-	ORDER BY s.seq FOR SHARE;
+	IF NOT lasts THEN
+		held := ARRAY(SELECT s.seq FROM job_state s
+			WHERE s.stage < 4 AND s.seq IN (SELECT e.seq
+				FROM json_to_recordset(jobs) p (needs text[])
+				CROSS JOIN unnest(p.needs) n (id)
+				JOIN job_entry e ON e.id = n.id)
+			ORDER BY s.seq FOR SHARE);
+	END IF;
 
 	-- Of two lines with one new id the first counts.
-	INSERT INTO job_need (id, job)
-	SELECT n.id, e.seq
+	INSERT INTO job_need (id, job, early)
+	SELECT n.id, e.seq, NOT EXISTS (SELECT 1 FROM job_entry d
+		WHERE d.id = n.id AND d.seq = ANY (held))
 	FROM (SELECT DISTINCT ON (f.id) f.id, f.needs
 		FROM ROWS FROM (json_to_recordset(jobs) AS (id text,
 			needs text[])) WITH ORDINALITY f (id, needs, i)
@@ -116,3 +152,19 @@ BEGIN
 		WHERE n.job = job_state.seq);
 END
 $$
+---
+CREATE OR REPLACE FUNCTION :"schema".enter_queue() RETURNS trigger
+LANGUAGE plpgsql SET search_path = :"schema", pg_temp AS $$
+BEGIN
+	INSERT INTO queue_state (name) VALUES (NEW.name)
+	ON CONFLICT DO NOTHING;
+	DELETE FROM queue_new WHERE name = NEW.name;
+	RETURN NULL;
+END
+$$
+---
+DROP TRIGGER IF EXISTS enter_queue ON :"schema".queue_new
+---
+CREATE CONSTRAINT TRIGGER enter_queue AFTER INSERT ON :"schema".queue_new
+DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION :"schema".enter_queue()

@@ -98,7 +98,7 @@ BEGIN
 		'expires_at_ms',
 			(extract(epoch FROM p.expires_at) * 1000)::bigint,
 		'key', p.key, 'flow', p.flow, 'needs', p.needs,
-		'line', line)))::text) v;
+		'line', line)))::text, true) v;
 	RETURN pushed::json ->> 'id';
 END
 $$

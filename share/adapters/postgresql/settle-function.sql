@@ -87,6 +87,43 @@ BEGIN
 END
 $$
 ---
+-- A job may be pushed before what it needs, or in a transaction that lasts: who
+-- settles that meanwhile cannot see, before the push is committed, that it is
+-- needed. So such needs are marked, and looked at by claims with a place left
+-- and else once a second, some hundred from a random place on. What can be
+-- locked here is not being settled by one who has not seen the need, and needs
+-- the mark no longer.
+CREATE OR REPLACE FUNCTION :"schema".release_early(now bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	low bigint := (SELECT min(job) FROM job_need WHERE early);
+	most bigint;
+	need record;
+	completed text[];
+BEGIN
+	IF low IS NULL THEN
+		RETURN;
+	END IF;
+	most := (SELECT max(job) FROM job_need WHERE early);
+	FOR need IN SELECT n.id, n.job, s.stage
+		FROM (SELECT id, job FROM job_need WHERE early AND job >= low
+				+ floor(random() * (most - low + 1))::bigint
+			ORDER BY job LIMIT 500) n
+		JOIN job_entry e ON e.id = n.id
+		JOIN job_state s ON s.seq = e.seq
+		FOR SHARE OF s SKIP LOCKED
+	LOOP
+		IF need.stage = 4 THEN
+			completed := completed || need.id;
+		ELSE
+			UPDATE job_need SET early = false
+			WHERE id = need.id AND job = need.job;
+		END IF;
+	END LOOP;
+	PERFORM release_needs(completed, now);
+END
+$$
+---
 -- Renewals: an alive event names its jobs by (id, epoch). One that waits (a
 -- claim's, for what it has printed) renews only what has not started. What
 -- somebody else has locked is being settled just now.
@@ -104,13 +141,13 @@ RETURNS void LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
 		FOR UPDATE OF s SKIP LOCKED))
 $$
 ---
--- Settles the events of a request, tells of each, and deletes finished jobs
--- whose time has come, some more than it can have finished, so that the
--- tables stay bounded without anyone's timer.
-CREATE OR REPLACE FUNCTION :"schema".settle_events(request json, now bigint)
+-- Settles the events of a request, numbered behind first, tells of each, and
+-- deletes finished jobs whose time has come, some more than it can have
+-- finished, so that the tables stay bounded without anyone's timer.
+CREATE OR REPLACE FUNCTION :"schema".settle_events(request json, now bigint,
+	first bigint)
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
-	first bigint := first_event();
 	events told[];
 	done changed[];
 	ended bigint[];
@@ -221,9 +258,9 @@ SET search_path = :"schema", pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
-	PERFORM lock_events();
 	RETURN QUERY
-	SELECT * FROM settle_events(request::json -> 'events', now_ms());
+	SELECT * FROM settle_events(request::json -> 'events', now_ms(),
+		first_event());
 END
 $$
 ---

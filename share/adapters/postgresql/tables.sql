@@ -98,19 +98,28 @@ CREATE INDEX IF NOT EXISTS job_key_job ON :"schema".job_key (job)
 CREATE TABLE IF NOT EXISTS :"schema".job_need (
 	id text COLLATE "C" NOT NULL,	-- must complete
 	job bigint NOT NULL,		-- before this one can start
+	-- Whether it may complete without being seen to be needed: see
+	-- release_early.
+	early boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (id, job)
 )
 ---
 CREATE INDEX IF NOT EXISTS job_need_job ON :"schema".job_need (job)
 ---
+CREATE INDEX IF NOT EXISTS job_need_early ON :"schema".job_need (job)
+	WHERE early
+---
 CREATE TABLE IF NOT EXISTS :"schema".queue_state (
 	name text COLLATE "C" PRIMARY KEY,
 	paused_ms bigint,
 	claimed_ms bigint,	-- when a worker last asked for its jobs
-	idle_ms bigint		-- when one last found none
+	idle_ms bigint		-- when one last had a place left
 ) WITH (fillfactor = 50)
 ---
--- seq is the cursor of watchers. It is the number of the transaction, times
+-- Queues that a transaction enters when it commits; empty for all others.
+CREATE TABLE IF NOT EXISTS :"schema".queue_new (name text COLLATE "C" NOT NULL)
+---
+-- seq is the cursor of watchers. It is the number of a transaction, times
 -- 1024, and the event's place in it: transactions may be committed in another
 -- order than they took their numbers, so the log is shown up to the oldest
 -- that still writes events (events-function.sql).
