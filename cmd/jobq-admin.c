@@ -2,6 +2,7 @@
  * jobq-admin: one-shots that make and tend a store. Each may run anywhere,
  * any number of times.
  */
+#include "adopt_args.h"
 #include "command.h"
 #include "filter.h"
 #include "line.h"
@@ -17,21 +18,25 @@
 
 static int64_t older_ms = -1, limit = -1;
 static bool dry_run;
+static struct jobq_adopt_args adopted;
 
-static const struct jobq_opt options[] = {
+/* Those of adopt come behind these. */
+static struct jobq_opt options[3 + JOBQ_ADOPT_OPTIONS + 1] = {
 	{ "older-than", 0, JOBQ_OPT_DURATION, &older_ms, "DURATION",
 	    "prune whatever ended so long ago", 0, 0, NULL },
 	{ "limit", 'n', JOBQ_OPT_INT, &limit, "N", "prune at most so many jobs",
 	    0, INT64_MAX, NULL },
 	{ "dry-run", 0, JOBQ_OPT_FLAG, &dry_run, NULL,
 	    "say what would be done, and change nothing", 0, 0, NULL },
-	JOBQ_OPT_END,
 };
 
 static const char *const synopsis[] = {
 	"[--dry-run] init|reap",
 	"[--dry-run] [--older-than DURATION] [--limit N] prune",
 	"[--dry-run] pause|resume QUEUE ...",
+	"[--dry-run] adopt --table TABLE --id COLUMN --state COLUMN "
+	"--pending STATUS --running STATUS --completed STATUS --failed STATUS "
+	"[OPTION ...]",
 	NULL,
 };
 
@@ -125,30 +130,13 @@ ask(struct admin *admin, const char *members, struct jobq_err *err)
 	return status;
 }
 
-/* Opens a store that is there; one far away says so only when it is asked. */
-static bool
-find_store(struct admin *admin)
-{
-	static char ids[] = "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}";
-	const struct jobq_buf request = { ids, sizeof ids - 1, 0 };
-
-	if (jobq_store_open(command.store_url, JOBQ_STORE_READ, &admin->store,
-		NULL) == JOBQ_OK &&
-	    jobq_store_call(admin->store, JOBQ_VERB_LIST, &request,
-		JOBQ_CALL_MS, NULL, NULL, NULL) == JOBQ_OK)
-		return true;
-	jobq_store_close(admin->store);
-	admin->store = NULL;
-	return false;
-}
-
 static enum jobq_status
 init(struct admin *admin, struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
 	const char *said = dry_run ? "would make the store" : "made store %s";
 
-	if (find_store(admin))
+	if (jobq_store_is_there(command.store_url, &admin->store))
 		said = "store %s is there already";
 	else if (!dry_run)
 		status = jobq_store_open(
@@ -195,6 +183,19 @@ set_queues(struct admin *admin, struct jobq_err *err)
 	return status;
 }
 
+static enum jobq_status
+adopt(struct admin *admin, struct jobq_err *err)
+{
+	struct jobq_buf said = JOBQ_BUF_INIT;
+	enum jobq_status status = jobq_adopt(&adopted, dry_run, &said, err);
+
+	(void)admin;
+	if (status == JOBQ_OK)
+		jobq_log(JOBQ_INFO, "%s", said.data);
+	jobq_buf_release(&said);
+	return status;
+}
+
 static const struct task tasks[] = {
 	{ "init", JOBQ_VERB_INIT, init, NULL, NULL, NULL },
 	{ "reap", JOBQ_VERB_REAP, reap_or_prune, "reaped job %s",
@@ -204,6 +205,7 @@ static const struct task tasks[] = {
 	    "would pause queue %s", "queue %s is paused already" },
 	{ "resume", JOBQ_VERB_RESUME, set_queues, "resumed queue %s",
 	    "would resume queue %s", "queue %s was not paused" },
+	{ "adopt", JOBQ_VERBS, adopt, NULL, NULL, NULL },
 	{ NULL, JOBQ_VERB_INIT, NULL, NULL, NULL, NULL },
 };
 
@@ -218,14 +220,17 @@ find_task(void)
 		task++;
 	if (task->name == NULL)
 		jobq_command_misuse(&command,
-		    "'%s' is none of init, reap, prune, pause, resume", name);
+		    "'%s' is none of init, reap, prune, pause, resume, adopt",
+		    name);
 	if ((task->work == set_queues) != (command.count > 1))
 		jobq_command_misuse(&command,
-		    "pause and resume go with queues, init, reap and prune "
-		    "stand alone");
+		    "pause and resume go with queues, the others stand alone");
 	if (task->verb != JOBQ_VERB_PRUNE && (older_ms >= 0 || limit >= 0))
 		jobq_command_misuse(
 		    &command, "--older-than and --limit go with prune");
+	if (task->work != adopt && jobq_adopt_given(&adopted))
+		jobq_command_misuse(&command,
+		    "--table and the options behind it go with adopt");
 }
 
 int
@@ -235,11 +240,12 @@ main(int argc, char **argv)
 	struct jobq_err err;
 	enum jobq_status status = JOBQ_OK;
 
+	jobq_adopt_options(&adopted, options + 3);
 	jobq_command_start(&command, argc, argv);
 	find_task();
 	admin.print = dry_run || !isatty(STDOUT_FILENO);
 	jobq_writer_init(&admin.out, STDOUT_FILENO);
-	if (task->verb != JOBQ_VERB_INIT)
+	if (task->work != adopt && task->work != init)
 		status = jobq_store_open(
 		    command.store_url, JOBQ_STORE_WRITE, &admin.store, &err);
 	if (status == JOBQ_OK)

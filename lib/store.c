@@ -14,6 +14,9 @@
 
 #include "banned.h"
 
+/* How long a look whether there is a store may take. */
+#define LOOK_MS 30000
+
 struct jobq_store {
 	const struct jobq_driver *driver;
 	struct jobq_adapter *adapter;
@@ -245,4 +248,20 @@ const char *
 jobq_store_name(const struct jobq_store *store)
 {
 	return store->name.data;
+}
+
+bool
+jobq_store_is_there(const char *url, struct jobq_store **store)
+{
+	static char ids[] = "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}";
+	const struct jobq_buf request = { ids, sizeof ids - 1, 0 };
+
+	if (jobq_store_open(url, JOBQ_STORE_READ, store, NULL) != JOBQ_OK)
+		return false;
+	if (jobq_store_call(*store, JOBQ_VERB_LIST, &request, LOOK_MS, NULL,
+		NULL, NULL) == JOBQ_OK)
+		return true;
+	jobq_store_close(*store);
+	*store = NULL;
+	return false;
 }

@@ -77,6 +77,12 @@ enum jobq_status jobq_store_open(const char *url, enum jobq_store_mode mode,
 void jobq_store_close(struct jobq_store *store);
 
 /*
+ * Whether there is a store at url; it is then open for reading. One far away
+ * is asked, for only then it is known.
+ */
+bool jobq_store_is_there(const char *url, struct jobq_store **store);
+
+/*
  * One verb. request is the JSON text; the call takes at most deadline_ms from
  * now (then JOBQ_AGAIN, and the store has done all of it or nothing). line
  * may be NULL for verbs whose answer is not wanted.

@@ -151,6 +151,8 @@ postgresql_call(void *handle, const char *verb, const char *request, size_t len,
 		status = init(store, err);
 	else if (status == JOBQ_OK && strcmp(verb, "rehearse") == 0)
 		status = jobq_pg_rehearse(store, request, len, err);
+	else if (status == JOBQ_OK && strcmp(verb, "plan") == 0)
+		status = jobq_pg_plan(store, request, len, err);
 	else if (status == JOBQ_OK)
 		status = answer(store, verb, request, len, err);
 	if (status != JOBQ_OK) {

@@ -94,15 +94,23 @@ enum jobq_status jobq_pg_finish(
     struct jobq_pg *store, const char *how, struct jobq_err *err);
 
 /*
+ * Waits for the answers to what was sent and adds their lines; the
+ * transaction goes on.
+ */
+enum jobq_status jobq_pg_wait(struct jobq_pg *store, struct jobq_err *err);
+
+/*
  * Runs a text without parameters as one transaction, each of its pieces any
  * number of statements. What it warns of is added to the store's lines.
  */
 enum jobq_status jobq_pg_script(struct jobq_pg *store,
     const struct jobq_sql_text *text, struct jobq_err *err);
 
-/* --- postgresql_check.c: the doctor's rehearsal; adds to the lines --- */
+/* --- postgresql_check.c: what the doctor asks; adds to the lines --- */
 
 enum jobq_status jobq_pg_rehearse(struct jobq_pg *store, const char *request,
+    size_t len, struct jobq_err *err);
+enum jobq_status jobq_pg_plan(struct jobq_pg *store, const char *request,
     size_t len, struct jobq_err *err);
 
 /* --- postgresql_error.c --- */

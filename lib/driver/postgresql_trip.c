@@ -181,6 +181,15 @@ sync_and_collect(struct jobq_pg *store, struct jobq_err *err)
 	return collect(store, err);
 }
 
+enum jobq_status
+jobq_pg_wait(struct jobq_pg *store, struct jobq_err *err)
+{
+	enum jobq_status status = sync_and_collect(store, err);
+
+	store->sent_count = 0;
+	return status;
+}
+
 /* Leaves the connection as it was before a transaction that failed. */
 static void
 roll_back(struct jobq_pg *store)

@@ -1,0 +1,18 @@
+-- How the server goes about the claim: the heart of claim.sql, explained and
+-- not done. A table of a few rows is soonest read as a whole, and sorted, which
+-- tells nothing of what it does when it has grown.
+SET LOCAL enable_seqscan = off
+---
+SET LOCAL enable_bitmapscan = off
+---
+SET LOCAL enable_sort = off
+---
+EXPLAIN (FORMAT JSON)
+SELECT r.:"id" FROM :"table" r
+WHERE
+-- include ready.sql
+AND
+-- include asked.sql
+-- include order.sql
+LIMIT 1
+FOR UPDATE SKIP LOCKED

@@ -1,0 +1,2 @@
+-- The verb settle.
+-- include settle-events.sql
