@@ -20,7 +20,6 @@ static int64_t older_ms = -1, limit = -1;
 static bool dry_run;
 static struct jobq_adopt_args adopted;
 
-/* Those of adopt come behind these. */
 static struct jobq_opt options[3 + JOBQ_ADOPT_OPTIONS + 1] = {
 	{ "older-than", 0, JOBQ_OPT_DURATION, &older_ms, "DURATION",
 	    "prune whatever ended so long ago", 0, 0, NULL },
@@ -34,9 +33,8 @@ static const char *const synopsis[] = {
 	"[--dry-run] init|reap",
 	"[--dry-run] [--older-than DURATION] [--limit N] prune",
 	"[--dry-run] pause|resume QUEUE ...",
-	"[--dry-run] adopt --table TABLE --id COLUMN --state COLUMN "
-	"--pending STATUS --running STATUS --completed STATUS --failed STATUS "
-	"[OPTION ...]",
+	"[--dry-run] [--force] [--dir DIR] adopt --table TABLE COLUMNS "
+	"STATUSES",
 	NULL,
 };
 
@@ -186,13 +184,12 @@ set_queues(struct admin *admin, struct jobq_err *err)
 static enum jobq_status
 adopt(struct admin *admin, struct jobq_err *err)
 {
-	struct jobq_buf said = JOBQ_BUF_INIT;
-	enum jobq_status status = jobq_adopt(&adopted, dry_run, &said, err);
+	struct jobq_buf *said = &admin->out.buf;
+	enum jobq_status status = jobq_adopt(&adopted, dry_run, said, err);
 
-	(void)admin;
 	if (status == JOBQ_OK)
-		jobq_log(JOBQ_INFO, "%s", said.data);
-	jobq_buf_release(&said);
+		jobq_log(JOBQ_INFO, "%s", said->data);
+	jobq_buf_clear(said); /* it was for people */
 	return status;
 }
 
@@ -220,7 +217,7 @@ find_task(void)
 		task++;
 	if (task->name == NULL)
 		jobq_command_misuse(&command,
-		    "'%s' is none of init, reap, prune, pause, resume, adopt",
+		    "'%s' is no task: init, reap, prune, pause, resume, adopt",
 		    name);
 	if ((task->work == set_queues) != (command.count > 1))
 		jobq_command_misuse(&command,
@@ -229,8 +226,7 @@ find_task(void)
 		jobq_command_misuse(
 		    &command, "--older-than and --limit go with prune");
 	if (task->work != adopt && jobq_adopt_given(&adopted))
-		jobq_command_misuse(&command,
-		    "--table and the options behind it go with adopt");
+		jobq_command_misuse(&command, "--table goes with adopt");
 }
 
 int
@@ -240,7 +236,7 @@ main(int argc, char **argv)
 	struct jobq_err err;
 	enum jobq_status status = JOBQ_OK;
 
-	jobq_adopt_options(&adopted, options + 3);
+	jobq_adopt_options(&adopted, options + 3); /* behind ours */
 	jobq_command_start(&command, argc, argv);
 	find_task();
 	admin.print = dry_run || !isatty(STDOUT_FILENO);

@@ -6,7 +6,8 @@
  *   --if NAME ...       the lines up to --else or --end are kept when one of
  *   --unless NAME ...   these values is given, or when none of them is; each
  *   --else --end        of the four stands alone on its line; they nest
- *   :"NAME" :'NAME'     an identifier, a literal, quoted
+ *   :"NAME" :'NAME'     a table or column as an identifier, any value as a
+ *                       literal, quoted
  *   :{NAME}             the value as it is, which is no language's own text
  *
  * Everything else is left as it is. A file of which nothing but white space

@@ -191,6 +191,9 @@ put_value(struct filling *filling, const char *at, size_t len)
 	if (name_len + 3 <= len && strchr("\"'{", open) != NULL &&
 	    at[2 + name_len] == (open == '{' ? '}' : open))
 		value = find(filling, at + 2, name_len);
+	/* In JSON text a status is no identifier. */
+	if (value != NULL && open == '"' && value->kind == JOBQ_ADOPT_STATUS)
+		value = NULL;
 	if (value == NULL || value->value == NULL) {
 		jobq_buf_putc(filling->out, ':');
 		return 1;

@@ -15,13 +15,15 @@ struct planning {
 	struct jobq_buf at;	 /* "statement N of FILE", of the last line */
 	struct jobq_buf now;	 /* the same of this one */
 	struct jobq_buf told;	 /* what was told last */
+	struct jobq_buf shown;	 /* the plan of the first statement */
 	struct jobq_buf text;
 	size_t statements;
 	bool bad;
 };
 
 static void
-tell_whole(struct planning *planning, struct jobq_span table)
+tell_whole(
+    struct planning *planning, struct jobq_span table, struct jobq_span advice)
 {
 	struct jobq_buf *text = &planning->text;
 
@@ -31,6 +33,9 @@ tell_whole(struct planning *planning, struct jobq_span table)
 	jobq_buf_puts(text,
 	    ", so that each claim costs more the more jobs there are: make it "
 	    "use an index");
+	if (advice.len > 0)
+		jobq_buf_puts(text, ", such as ");
+	jobq_view_text(text, advice);
 	planning->bad = true;
 	/* A statement may read it several times. */
 	if (planning->told.len == text->len &&
@@ -46,7 +51,7 @@ static enum jobq_status
 take_line(void *context, const char *line, size_t len, struct jobq_err *err)
 {
 	struct planning *planning = context;
-	struct jobq_span whole;
+	struct jobq_span whole, plan;
 
 	if (jobq_object_scan(&planning->line, line, len, err) != JOBQ_OK) {
 		jobq_err_prefix(err, "the store answered a bad line");
@@ -67,9 +72,16 @@ take_line(void *context, const char *line, size_t len, struct jobq_err *err)
 		    &planning->at, planning->now.data, planning->now.len);
 		planning->statements++;
 	}
+	plan = jobq_view_member(&planning->line, "plan");
+	if (plan.len > 0 && planning->statements == 1) {
+		jobq_buf_puts(
+		    &planning->shown, planning->shown.len > 0 ? ", " : ": ");
+		jobq_view_text(&planning->shown, plan);
+	}
 	whole = jobq_view_member(&planning->line, "whole");
 	if (whole.len > 0)
-		tell_whole(planning, whole);
+		tell_whole(planning, whole,
+		    jobq_view_member(&planning->line, "advice"));
 	return JOBQ_OK;
 }
 
@@ -97,8 +109,11 @@ jobq_doctor_plan(const struct jobq_doctor *doctor, struct jobq_store *store,
 	} else if (!planning.bad) {
 		jobq_buf_printf(&planning.text,
 		    "claim reads no table of jobs or events from end to end "
-		    "(%zu statements)",
-		    planning.statements);
+		    "(%zu statement%s)%s",
+		    planning.statements, planning.statements == 1 ? "" : "s",
+		    planning.statements == 1 && planning.shown.len > 0
+			? planning.shown.data
+			: "");
 		doctor->tell(doctor->context, "plan", true, planning.text.data);
 	}
 	jobq_object_release(&planning.line);
@@ -106,6 +121,7 @@ jobq_doctor_plan(const struct jobq_doctor *doctor, struct jobq_store *store,
 	jobq_buf_release(&planning.at);
 	jobq_buf_release(&planning.now);
 	jobq_buf_release(&planning.told);
+	jobq_buf_release(&planning.shown);
 	jobq_buf_release(&planning.text);
 	return status;
 }

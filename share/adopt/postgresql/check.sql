@@ -15,7 +15,7 @@ SELECT concat('{"check":"clock","ok":true,"text":"times are by the server''s',
 		'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '"}')
 ---
 -- All columns that the other texts name.
-SELECT concat('{"check":"table","ok":true,"text":',
+SELECT concat('{"check":"columns","ok":true,"text":',
 	to_json(':{table} has the columns that are needed'::text), '}')
 FROM (SELECT FROM (SELECT r.:"id", r.:"state",
 --if input

@@ -45,25 +45,24 @@ WITH taken AS (
 --end
 		:"state" = :'running'
 	WHERE u.:"id" = ANY (ARRAY(
-		(SELECT r.:"id" FROM :"table" r
+		SELECT r.:"id" FROM :"table" r
 		WHERE $1::json -> 'ids' IS NULL AND
 -- include ready.sql
 		AND
 -- include asked.sql
 -- include order.sql
 		LIMIT ($1::json ->> 'limit')::integer
-		FOR UPDATE SKIP LOCKED)
-		UNION ALL
-		(SELECT r.:"id" FROM :"table" r
+		FOR UPDATE SKIP LOCKED) || ARRAY(
+		SELECT r.:"id" FROM :"table" r
 		WHERE r.:"id" IN (SELECT CASE WHEN id ~ :'id_form'
 				THEN id:::{id_type} END
-			FROM json_array_elements_text($1::json -> 'ids') id)
+			FROM json_array_elements_text($1::json -> 'ids') t (id))
 		AND
 -- include ready.sql
 		AND
 -- include asked.sql
 		LIMIT ($1::json ->> 'limit')::integer
-		FOR UPDATE SKIP LOCKED)))
+		FOR UPDATE SKIP LOCKED))
 	RETURNING u.*)
 (SELECT concat(
 -- include job.sql

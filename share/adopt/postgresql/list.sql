@@ -56,7 +56,7 @@ WITH page AS MATERIALIZED (SELECT r.* FROM :"table" r
 WITH page AS MATERIALIZED (SELECT r.* FROM :"table" r
 	WHERE r.:"id" IN (SELECT CASE WHEN id ~ :'id_form'
 			THEN id:::{id_type} END
-		FROM json_array_elements_text($1::json -> 'ids') id)
+		FROM json_array_elements_text($1::json -> 'ids') t (id))
 	AND r.:"id" > coalesce(
 			($1::json ->> 'after'):::{id_type}, :{id_least})
 	AND r.:"state" IN (:'pending', :'running', :'completed', :'failed')

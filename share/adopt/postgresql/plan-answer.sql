@@ -6,12 +6,12 @@ WITH node AS MATERIALIZED (
 	FROM jsonb_path_query($1::jsonb, 'strict $.** ? (@.type() == "object")')
 		WITH ORDINALITY t (n, o)
 	WHERE jsonb_exists(n, 'Node Type'))
-SELECT concat('{"file":"claim.sql","statement":1,"plan":', to_json(
+SELECT concat('{"file":"plan.sql","statement":4,"plan":', to_json(
 	concat_ws(' ', type, 'using ' || index, 'on ' || relation,
 		condition)), '}')
 FROM node
 UNION ALL
-SELECT concat('{"file":"claim.sql","statement":1,"whole":',
+SELECT concat('{"file":"plan.sql","statement":4,"whole":',
 	to_json(':{table}'::text), ',"advice":', to_json(
 --if priority
 	'CREATE INDEX CONCURRENTLY ON :"table" (:"state", :"priority" DESC NULLS LAST, :"id")'
