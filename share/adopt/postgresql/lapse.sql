@@ -1,3 +1,4 @@
+--if started_at updated_at
 --if attempts
 -- A worker that was not heard of for a lease is taken for dead. Its rows wait
 -- again as long as they have attempts left.
@@ -30,7 +31,7 @@ UPDATE :"table" u SET
 	:"finished_at" = clock_timestamp(),
 --end
 --if error
-	:"error" = 'crash: its worker was gone before it ended',
+	:"error" = 'crashed: its worker was gone before it ended',
 --end
 --if updated_at
 	:"updated_at" = clock_timestamp(),
@@ -47,4 +48,5 @@ WHERE u.:"id" = ANY (ARRAY(
 		AND r.:"attempts" >= :{max_attempts}
 	ORDER BY r.:"id" LIMIT 100
 	FOR UPDATE SKIP LOCKED))
+--end
 --end

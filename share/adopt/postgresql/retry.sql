@@ -1,4 +1,4 @@
--- The verb retry: what has failed begins anew.
+-- The verb retry: what has failed begins anew, what waits is due at once.
 WITH asked AS MATERIALIZED (
 	SELECT id, min(o) AS o, CASE WHEN id ~ :'id_form'
 			THEN id:::{id_type} END AS key
@@ -8,7 +8,8 @@ WITH asked AS MATERIALIZED (
 again AS (
 	UPDATE :"table" u SET
 --if attempts
-		:"attempts" = 0,
+		:"attempts" = CASE WHEN u.:"state" = :'failed' THEN 0
+			ELSE u.:"attempts" END,
 --end
 --if run_at
 		:"run_at" = now(),
@@ -20,7 +21,8 @@ again AS (
 		:"updated_at" = clock_timestamp(),
 --end
 		:"state" = :'pending'
-	FROM asked a WHERE u.:"id" = a.key AND u.:"state" = :'failed'
+	FROM asked a
+	WHERE u.:"id" = a.key AND u.:"state" IN (:'failed', :'pending')
 	RETURNING a.key)
 SELECT concat('{"event":"retry","id":', to_json(a.id), ',"was":"', coalesce(
 -- include state.sql

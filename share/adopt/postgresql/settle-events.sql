@@ -6,7 +6,7 @@ WITH event AS MATERIALIZED (
 		(e ->> 'epoch')::bigint AS epoch, e ->> 'worker' AS worker,
 		(e ->> 'retry')::boolean AS retry,
 		(e ->> 'retry_after_ms')::bigint AS retry_after_ms,
-		concat_ws(': ', e ->> 'reason', e ->> 'error') AS error,
+		coalesce(e ->> 'error', e ->> 'reason') AS error,
 		e -> 'jobs' AS jobs, e ->> 'waiting' AS waiting,
 		e ->> 'line' AS line,
 		CASE WHEN e ->> 'id' ~ :'id_form'
@@ -148,12 +148,12 @@ SELECT concat(v.line, CASE
 		',"settled":"unsupported"}'
 	WHEN h.i IS NOT NULL AND (o.i IS NULL OR v.i < o.i
 		OR v.event = o.event) THEN ',"settled":true}'
-	-- The same ending, sent again because its answer was lost.
+	-- The same event, sent again because its answer was lost.
 	WHEN h.i IS NULL AND CASE v.event
 			WHEN 'completed' THEN r.:"state" = :'completed'
 			WHEN 'failed' THEN r.:"state" IN (:'failed', :'pending')
 			WHEN 'cancelled' THEN r.:"state" = :'failed'
-			WHEN 'started' THEN false
+			WHEN 'started' THEN true
 			ELSE r.:"state" = :'pending' END AND
 -- include holds.sql
 		THEN ',"settled":true}'
