@@ -1,7 +1,4 @@
-/*
- * jobq-admin: one-shots that make and tend a store. Each may run anywhere,
- * any number of times.
- */
+/* jobq-admin: one-shots that make and tend a store; they may be repeated. */
 #include "adopt_args.h"
 #include "command.h"
 #include "filter.h"
@@ -33,8 +30,7 @@ static const char *const synopsis[] = {
 	"[--dry-run] init|reap",
 	"[--dry-run] [--older-than DURATION] [--limit N] prune",
 	"[--dry-run] pause|resume QUEUE ...",
-	"[--dry-run] [--force] [--dir DIR] adopt --table TABLE COLUMNS "
-	"STATUSES",
+	"[--dry-run] [--force] adopt --table TABLE COLUMNS STATUSES",
 	NULL,
 };
 
@@ -217,7 +213,8 @@ find_task(void)
 		task++;
 	if (task->name == NULL)
 		jobq_command_misuse(&command,
-		    "'%s' is no task: init, reap, prune, pause, resume, adopt",
+		    "'%s' is none of init, reap, "
+		    "prune, pause, resume, adopt",
 		    name);
 	if ((task->work == set_queues) != (command.count > 1))
 		jobq_command_misuse(&command,

@@ -5,7 +5,7 @@ _jobq_verbs='admin cancel claim doctor lines list poll push report retry run wat
 _jobq_options() {
 	case $1 in
 	jobq) echo '--verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
-	jobq-admin) echo '--older-than --limit -n --dry-run --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-admin) echo '--older-than --limit -n --dry-run --table --id --state --pending --running --completed --failed --input --queue --name --priority --run-at --attempts --worker --epoch --started-at --finished-at --error --output --updated-at --id-type --max-attempts --lease -l --dir --force --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-claim) echo '--limit -n --follow -f --ring --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
@@ -28,6 +28,7 @@ _jobq_values() {
 	jobq:--log-format) echo 'plain text json' ;;
 	jobq:--log-stderr) echo 'auto always' ;;
 	jobq:--color) echo 'auto always never' ;;
+	jobq-admin:--id-type) echo 'number uuid text' ;;
 	jobq-admin:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-admin:--log-format) echo 'plain text json' ;;
 	jobq-admin:--log-stderr) echo 'auto always' ;;

@@ -32,11 +32,15 @@ sql() {
 	timeout 30 psql -XqAt -v ON_ERROR_STOP=1 ${1+-c "$1"}
 }
 
+database() {
+	[ -z "$PG_MISSING" ] || skip "$PG_MISSING"
+	timeout 30 psql -Xq -d template -c "CREATE DATABASE $PGDATABASE"
+}
+
 # emails [COLUMNS]: a database with a table of twenty emails, with columns of
 # its own between the ones that all have.
 emails() {
-	[ -z "$PG_MISSING" ] || skip "$PG_MISSING"
-	PGDATABASE=template sql "CREATE DATABASE $PGDATABASE"
+	database
 	sql "CREATE TABLE emails (id serial PRIMARY KEY,
 			recipient text NOT NULL, ${1:+$1,}
 			status text NOT NULL DEFAULT 'new');
@@ -88,11 +92,11 @@ holds=(--worker worker --started-at started_at)
 		.attempt == 0 and .input.recipient == "u7@example.org"'
 	spawn timeout 60 jobq-work -q --until-done -j 2 -- \
 		sh -c 'test "$1" != u7@example.org && echo "$1" >>sent' sh \
-		{input.recipient}
+		'{input.recipient}'
 	one=$spawned_pid
 	spawn timeout 60 jobq-work -q --until-done -j 2 -- \
 		sh -c 'test "$1" != u7@example.org && echo "$1" >>sent' sh \
-		{input.recipient}
+		'{input.recipient}'
 	wait "$one" || true
 	wait "$spawned_pid" || true
 	same $'error|1\nsent|19' "$(statuses)"
@@ -124,7 +128,7 @@ holds=(--worker worker --started-at started_at)
 @test "adopt: of a worker that is killed the rows come back to another" {
 	emails "$attempts, $lease"
 	adopt "${keeps[@]}" "${holds[@]}" --lease 2
-	spawn jobq-work -q -j 3 --ahead 0 -- sh -c 'echo "$1" >>held; exec sleep 60' sh {id}
+	spawn jobq-work -q -j 3 --ahead 0 -- sh -c 'echo "$1" >>held; exec sleep 60' sh '{id}'
 	victim=$spawned_pid
 	held() { [ -e held ] && [ "$(wc -l <held)" = 3 ]; }
 	wait_until 20 held
@@ -211,7 +215,7 @@ claimed() {
 		<adapters/emails/adapter.json
 	[ ! -e adapters/emails/lapse.sql ]
 	run_apart timeout 60 jobq-work -q --until-empty -j 2 -- \
-		sh -c 'test "$1" != 7' sh {id}
+		sh -c 'test "$1" != 7' sh '{id}'
 	same 1 "$status"
 	same $'error|1\nsent|19' "$(statuses)"
 	same "" "$stderr"
@@ -291,8 +295,7 @@ claimed() {
 }
 
 @test "adopt: ids may be uuids or texts" {
-	[ -z "$PG_MISSING" ] || skip "$PG_MISSING"
-	PGDATABASE=template sql "CREATE DATABASE $PGDATABASE"
+	database
 	for type in uuid text; do
 		sql "DROP TABLE IF EXISTS emails;
 			CREATE TABLE emails (id $type PRIMARY KEY, status integer);
@@ -393,10 +396,10 @@ claimed() {
 		has "$stderr" '--run-at'
 		same 1 "${#stderr_lines[@]}"
 	done
-	for status in '' $'a\nb' $'\x01' $'\x7f' $'\xff' 'a"b' 'a\b' 'a$1' \
+	for word in '' $'a\nb' $'\x01' $'\x7f' $'\xff' 'a"b' 'a\b' 'a$1' \
 		"$long"; do
 		run_apart jobq-admin adopt --table t --id id --state status \
-			--pending 1 --running "$status" --completed 3 --failed 4
+			--pending 1 --running "$word" --completed 3 --failed 4
 		same 2 "$status"
 		has "$stderr" '--running'
 	done
@@ -443,7 +446,7 @@ claimed() {
 	has "$stderr" ./adapters/emails --force --dir
 	same mine "$(<adapters/emails/claim.sql)"
 	adopt --dir other/place
-	same "$(ls other/place)" "$(ls adapters/emails | grep -vx notes)"
+	same "$(ls other/place)" "$(cd adapters/emails && ls -I notes)"
 	adopt --force
 	cmp adapters/emails/claim.sql other/place/claim.sql
 	same mine "$(<adapters/emails/notes)"
@@ -527,4 +530,43 @@ claimed() {
 	done
 	same 320 "$(cat took.* | jq -r .id | sort -u | wc -l)"
 	same 320 "$(cat took.* | wc -l)"
+}
+
+# literal N: the Nth literal block of the page's section about tables.
+literal() {
+	sed -n '/^\.Sh ADOPTING A TABLE/,/^\.Sh PROGRAMS/p' \
+		"$TOP/man/jobq-adapter.7" |
+		awk -v n="$1" '/^\.Bd/ { at++; next }
+			/^\.Ed/ && at == n { exit } at == n' |
+		sed 's/\\&//; s/\\e/\\/g; s/^ \{8\}/\t/'
+}
+
+# bats test_tags=smoke
+@test "adopt: the example of jobq-adapter(7) is what is written, and works" {
+	database
+	literal 1 | sql
+	literal 2 >commands
+	bash -e commands 2>/dev/null
+	for at in 3:job 4:ready 5:holds; do
+		literal "${at%:*}" >lines
+		[ -s lines ]
+		while IFS= read -r line; do
+			grep -qxF -- "$line" "adapters/emails/${at#*:}.sql"
+		done <lines
+	done
+	literal 7 >index
+	sql <index
+	grep -qF "$(<index)" adapters/emails/README
+	sql "INSERT INTO emails (\"to\", subject)
+		VALUES ('a@example.org', 'x'), ('b@example.org', 'y')"
+	printf '#!/bin/sh\necho "$1" >>sent\n' >send
+	chmod +x send
+	literal 8 | sed "s,///shop,//,; s/jobq-work/timeout 60 & -q --until-empty/" \
+		>commands
+	grep -q '^jobq-doctor$' commands
+	bash -e commands >output
+	same $'a@example.org\nb@example.org' "$(sort sent)"
+	same 'sent|2' "$(statuses)"
+	grep -q '"check":"plan","ok":true' output
+	not grep -q '"ok":false' output
 }
