@@ -199,6 +199,58 @@ whole="SELECT relfilenode, xmin, relhastriggers, relhasindex, (SELECT
 	same "${texts[1]}" "$(jq -r .description in.2)"
 }
 
+@test "cape: columns of the site's own are in the input, whatever their names" {
+	seed_table
+	sql 'ALTER TABLE cape_issues ADD state JSON, ADD attempts NUMERIC,
+		ADD place TEXT, ADD issue TEXT, ADD made TEXT, ADD line TEXT,
+		ADD wait_seconds TEXT, ADD epoch TEXT, ADD worker TEXT'
+	jobq-admin init
+	sql "INSERT INTO cape_issues (description, state, attempts) VALUES ('x',
+		E'{\"n\": [1e400,\n 1.10],\r\n \"z\":\"\\\\u0000\"}', 'NaN')"
+	store 'claim({}), list({}), call("stats"; {})'
+	same '{"n": [1e400,  1.10],   "z":"\u0000"}' "$(sed -n \
+		's/.*"state":\({"n".*}\),"attempts":"NaN",.*/\1/p;q' \
+		<<<"$answers")"
+	claimed=$(head -n 1 <<<"$answers")
+	settle '[{event: "failed", n: 1}]'
+	answered '.[0].settled == true'
+	store 'call("retry"; {ids: ["1"]}), claim({})'
+	answered '.[1].attempt == 1'
+}
+
+@test "cape: times that are missing, or no times of a calendar, do no harm" {
+	issues 4
+	sql "UPDATE cape_issues SET created_at = NULL, updated_at = NULL" \
+		"UPDATE cape_issues SET created_at = 'infinity',
+			updated_at = '-infinity' WHERE id = 2" \
+		"UPDATE cape_issues SET created_at = '44444-01-01',
+			updated_at = '0001-01-01 BC' WHERE id = 3" \
+		"UPDATE cape_issues SET status = 'started',
+			started_at = 'infinity', assigned_worker_id = 'w1',
+			updated_at = '290000-01-01' WHERE id = 4" \
+		"UPDATE cape_issues SET completed_at = 'infinity'"
+	store 'claim({limit: 9, held: [["4", 1]]}), list({}),
+		call("stats"; {}), call("check"; {})'
+	answered '(.[:5] | map(.event // .id)) == ["stop", "1", "2", "3", "idle"]
+		and all(.[1:4][]; .run_at | ms > 0)'
+	same '' "$said"
+	claimed=$(sed -n 2p <<<"$answers")
+	settle '[{event: "failed", n: 1}, {event: "completed", id: "4", n: 1}]'
+	answered 'map(.settled) == [true, "stale"]'
+	store 'claim({}), list({})'
+	answered '.[0].next_in > 10 and all(.[1:][]; .run_at | ms > 0)'
+}
+
+@test "cape: the doctor works on an issue, and takes it back" {
+	local before
+	issues 2
+	before=$(sql 'SELECT xmin, * FROM cape_issues ORDER BY id')
+	jobq-doctor >doctor || true
+	has "$(grep '"check":"rehearsal"' doctor)" '"ok":true' 'taken back'
+	same "$before" "$(sql 'SELECT xmin, * FROM cape_issues ORDER BY id')"
+	same 0 "$(sql 'SELECT count(*) FROM cape_issues_attempt')"
+}
+
 @test "cape: an issue too long for a line is passed over, and the doctor says so" {
 	seed_table
 	sql "INSERT INTO cape_issues (description) VALUES

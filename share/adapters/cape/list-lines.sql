@@ -8,20 +8,26 @@ asked AS MATERIALIZED (SELECT q.*, coalesce(q."limit", 500) AS most,
 		after bigint, ids text[], tail text, state text,
 		queues text[], name text, flow text, key text,
 		older_ms bigint, stuck_ms bigint)),
-known AS NOT MATERIALIZED (SELECT c.*, c AS issue, a.last_error,
+known AS NOT MATERIALIZED (SELECT c.id, c.status, c.description,
+		c.assigned_worker_id, c.completed_at,
+		c AS issue, a.last_error,
 		CASE c.status WHEN 'pending' THEN 'pending'
 			WHEN 'started' THEN 'running'
 			WHEN 'completed' THEN 'completed'
 			WHEN :'failed' THEN 'failed' ELSE 'cancelled' END
 			AS state,
 		coalesce(a.attempts, 0) AS attempts,
-		CASE WHEN isfinite(c.created_at) THEN c.created_at
+		CASE WHEN c.created_at BETWEEN '1970-01-02' AND '9000-01-01'
+			THEN c.created_at
 			ELSE LOCALTIMESTAMP END::timestamptz AS made,
-		CASE WHEN isfinite(c.updated_at) THEN c.updated_at
+		CASE WHEN c.updated_at BETWEEN '1970-01-02' AND '9000-01-01'
+			THEN c.updated_at
 			ELSE LOCALTIMESTAMP END::timestamptz AS touched,
-		CASE WHEN isfinite(c.started_at) THEN c.started_at
+		CASE WHEN c.started_at BETWEEN '1970-01-02' AND '9000-01-01'
+			THEN c.started_at
 			ELSE LOCALTIMESTAMP END::timestamptz AS begun,
-		CASE WHEN c.status = 'pending' AND isfinite(c.updated_at)
+		CASE WHEN c.status = 'pending' AND c.updated_at
+				BETWEEN '1970-01-02' AND '9000-01-01'
 			THEN c.updated_at::timestamptz
 				+ make_interval(secs => a.wait_seconds)
 			END AS due
@@ -64,7 +70,8 @@ SELECT line FROM (
 			WHEN octet_length(k.description) < 200000
 				OR octet_length(row_to_json(k.issue)::text)
 					< 1900000
-			THEN row_to_json(k.issue)::text ELSE 'null' END,
+			THEN translate(row_to_json(k.issue)::text, E'\r\n', '  ')
+			ELSE 'null' END,
 		',"attempt":', k.attempts
 			+ (k.status IN ('started', 'completed'))::integer,
 		',"run_at":"', to_char(coalesce(k.due, k.made)
@@ -80,9 +87,10 @@ SELECT line FROM (
 			',"renewed":', greatest(0, extract(epoch FROM
 				clock_timestamp() - k.touched))::bigint, '}')
 		WHEN k.state = 'completed' THEN concat(',"ended":{"at":"',
-			to_char(coalesce(k.completed_at, k.updated_at,
-				LOCALTIMESTAMP)::timestamptz
-				AT TIME ZONE 'UTC',
+			to_char(CASE WHEN k.completed_at
+					BETWEEN '1970-01-02' AND '9000-01-01'
+				THEN k.completed_at::timestamptz
+				ELSE k.touched END AT TIME ZONE 'UTC',
 				'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '"}')
 		WHEN k.state IN ('cancelled', 'failed') OR k.attempts > 0
 			THEN concat(',"ended":{"at":"', to_char(k.touched

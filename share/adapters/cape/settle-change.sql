@@ -58,7 +58,7 @@ timed AS MATERIALIZED (SELECT j.*, CASE
 			WHEN j.event = 'released' THEN 0
 			WHEN NOT keeps.attempts THEN 60
 			WHEN j.retry_after_ms IS NOT NULL
-				THEN j.retry_after_ms / 1000.0
+				THEN least(j.retry_after_ms / 1000.0, 1e9)
 			WHEN j.event = 'snoozed' THEN 60
 			WHEN j.used_up THEN 3600
 			ELSE least(3600, 15 * 2 ^ least(j.attempts - 1, 10)

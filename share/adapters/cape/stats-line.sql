@@ -1,8 +1,7 @@
 -- It reads the whole table, so it is for people and monitors, not for a loop.
 known AS (SELECT c.status, c.created_at, c.status = 'pending' AND coalesce(
-		c.updated_at::timestamptz
-			+ make_interval(secs => a.wait_seconds)
-		> clock_timestamp(), false) AS waits
+		c.updated_at::timestamptz > clock_timestamp()
+			- make_interval(secs => a.wait_seconds), false) AS waits
 	FROM cape_issues c LEFT JOIN attempt a ON a.id = c.id
 	WHERE c.id >= 0)
 SELECT concat('{"queue":"default","blocked":0',

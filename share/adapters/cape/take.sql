@@ -3,7 +3,8 @@
 -- be it one of jobq's or one of those that were there before.
 --
 -- The epoch is started_at in microseconds. It is the time of the row, not of
--- the transaction, so that no two claims of an issue have the same.
+-- the transaction, so that no two claims of an issue have the same. A column
+-- of the site's own that is json may hold line feeds, which its row keeps.
 asked AS MATERIALIZED (SELECT q.worker, q.lease, q.ring, q.count,
 		CASE WHEN q.flow IS NULL AND (coalesce(cardinality(q.queues),
 				0) = 0 OR 'default' = ANY (q.queues))
@@ -23,8 +24,8 @@ ready AS MATERIALIZED (
 	FROM cape_issues c LEFT JOIN attempt a ON a.id = c.id
 	WHERE c.status = 'pending' AND c.id >= 0
 		AND (a.id IS NULL OR coalesce(c.updated_at::timestamptz
-			+ make_interval(secs => a.wait_seconds)
-			<= clock_timestamp(), true))
+			<= clock_timestamp()
+				- make_interval(secs => a.wait_seconds), true))
 		AND ((SELECT ids IS NULL FROM asked)
 			OR c.id = ANY ((SELECT ids FROM asked)::bigint[]))
 -- include fits.sql
@@ -46,13 +47,15 @@ taken AS (
 	WHERE c.id = f.id AND c.status = 'pending'
 	RETURNING c.id, f.attempts, c.created_at,
 		(extract(epoch FROM c.started_at) * 1000000)::bigint AS epoch,
-		row_to_json(c)::text AS issue)
+		translate(row_to_json(c)::text, E'\r\n', '  ') AS issue)
 SELECT line FROM (
 	SELECT 0 AS part, t.id, concat('{"id":"', t.id,
 		'","queue":"default","name":"cape","priority":0,',
 		'"max_attempts":5,"input":', t.issue, ',"attempt":',
-		t.attempts + 1, ',"run_at":"', to_char(coalesce(t.created_at,
-			LOCALTIMESTAMP)::timestamptz AT TIME ZONE 'UTC',
+		t.attempts + 1, ',"run_at":"', to_char(CASE WHEN t.created_at
+				BETWEEN '1970-01-02' AND '9000-01-01'
+			THEN t.created_at ELSE LOCALTIMESTAMP
+			END::timestamptz AT TIME ZONE 'UTC',
 			'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
 		'","state":"running","lease":{"epoch":', t.epoch,
 		',"worker":', to_json(asked.worker),
@@ -65,9 +68,8 @@ SELECT line FROM (
 	SELECT 1, NULL, concat('{"event":"idle"',
 		CASE WHEN asked.wanted > 0 THEN ',"next_in":' || (
 			SELECT round(greatest(0, min(extract(epoch FROM
-				c.updated_at::timestamptz
-				+ make_interval(secs => a.wait_seconds)
-				- clock_timestamp())))::numeric, 3)
+				c.updated_at::timestamptz - clock_timestamp())
+				+ a.wait_seconds))::numeric, 3)
 			FROM cape_issues c JOIN attempt a ON a.id = c.id
 			WHERE c.status = 'pending' AND c.id >= 0
 				AND isfinite(c.updated_at)
