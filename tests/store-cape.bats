@@ -241,6 +241,18 @@ whole="SELECT relfilenode, xmin, relhastriggers, relhasindex, (SELECT
 	answered '.[0].next_in > 10 and all(.[1:][]; .run_at | ms > 0)'
 }
 
+@test "cape: the doctor proposes an index where one would help" {
+	issues 0
+	sql "INSERT INTO cape_issues (description, status)
+		SELECT '', 'completed' FROM generate_series(1, 60000)" \
+		'ANALYZE cape_issues'
+	jobq-doctor >doctor || true
+	has "$(grep '"check":"index"' doctor)" '60000 rows' 'CREATE INDEX'
+	sql "CREATE INDEX ON cape_issues (id) WHERE status = 'pending'"
+	jobq-doctor >doctor || true
+	lacks "$(<doctor)" '"check":"index"'
+}
+
 @test "cape: the doctor works on an issue, and takes it back" {
 	local before
 	issues 2
@@ -486,6 +498,9 @@ whole="SELECT relfilenode, xmin, relhastriggers, relhasindex, (SELECT
 	store 'claim({})'
 	claimed=$answers
 	held=$(jq -c '[.id, .lease.epoch]' <<<"$answers")
+	# A claim has nothing to renew, and need not go on asking.
+	settle "[{event: \"alive\", waiting: true, jobs: [$held]}]"
+	answered ".[0] | .lost == [] and .started == [$held]"
 	age 3700
 	store 'claim({worker: "w2"})'
 	answered '.[0].id == "1"'
@@ -512,6 +527,8 @@ whole="SELECT relfilenode, xmin, relhastriggers, relhasindex, (SELECT
 	sql "UPDATE cape_issues SET updated_at = now() - interval '50 s'"
 	settle "[{event: \"alive\", n: 1, jobs: [$held, [\"2\", 1]]}]"
 	answered '.[0].lost == [["2", 1]] and .[0].n == 1'
+	settle "[{event: \"alive\", waiting: true, jobs: [$held]}]"
+	answered '.[0] | .lost == [] and .started == []'
 	same t "$(rows "updated_at > now() - interval '20 s'" 'id = 1')"
 	store "claim({limit: 0, lease: 60, held: [$held]})"
 	answered 'all(.event != "stop")'

@@ -1,3 +1,5 @@
+-- What the doctor asks: a line for each thing that was looked at. A table that
+-- belongs to others is never wrong as it is; what could be better is said.
 SELECT concat('{"check":"server","ok":true,"text":', to_json(
 	'PostgreSQL ' || current_setting('server_version')), '}')
 ---
@@ -53,3 +55,12 @@ SELECT concat('{"check":"length","ok":', (count(*) = 0)::text, ',"text":',
 FROM cape_issues c WHERE status = 'pending'
 	AND octet_length(description) >= 200000
 	AND octet_length(row_to_json(c)::text) >= 1900000
+---
+SELECT concat('{"check":"index","ok":true,"text":', to_json(format('there are'
+	' %s rows and no index by status: CREATE INDEX CONCURRENTLY ON'
+	' cape_issues (id) WHERE status = ''pending'', and the same for'
+	' ''started'', make claims cheap', c.reltuples::bigint)), '}')
+FROM pg_class c
+WHERE c.oid = to_regclass('cape_issues') AND c.reltuples >= 50000
+	AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid
+		AND pg_get_indexdef(i.indexrelid) LIKE '%status%')
