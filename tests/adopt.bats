@@ -157,9 +157,9 @@ holds=(--worker worker --started-at started_at)
 	has "$(sql 'SELECT error FROM emails WHERE id = 1')" crashed
 }
 
-# claimed FILE [ID]: claims a row into the file.
+# claimed FILE [OPTION...]: claims a row into the file.
 claimed() {
-	timeout 20 jobq-claim -n 1 </dev/null >"$1" 2>/dev/null
+	timeout 20 jobq-claim -n 1 "${@:2}" </dev/null >"$1" 2>/dev/null
 	[ -s "$1" ]
 }
 
@@ -170,10 +170,10 @@ claimed() {
 		adopt --force --worker worker "$fence"
 		sql "UPDATE emails SET status = 'draft';
 			UPDATE emails SET status = 'new' WHERE id = 5"
-		claimed old
+		claimed old --worker w
 		status_is 5 sending
 		sql "UPDATE emails SET status = 'new' WHERE id = 5"
-		claimed new
+		claimed new --worker w
 		jobq-run -q -- true <old >old.events
 		jobq-run -q -- true <new >new.events
 		jobq-report <old.events | json -s 'map(.settled) ==
