@@ -95,9 +95,15 @@ SELECT concat('{"event":"idle"',
 -- include asked.sql
 		),
 --end
-	',"unfinished":', (SELECT count(*) FROM (SELECT FROM :"table" r
-		WHERE r.:"state" IN (:'pending', :'running') AND
+	-- Counted no further than 1000, so that it costs the same at any length.
+	',"unfinished":', (SELECT count(*) FROM (
+		(SELECT FROM :"table" r WHERE r.:"state" = :'pending' AND
 -- include asked.sql
+		LIMIT 1000)
+		UNION ALL
+		(SELECT FROM :"table" r WHERE r.:"state" = :'running' AND
+-- include asked.sql
+		LIMIT 1000)
 		LIMIT 1000) c), '}')
 WHERE ($1::json ->> 'limit')::integer = 0
 	OR (SELECT count(*) FROM taken) < ($1::json ->> 'limit')::integer

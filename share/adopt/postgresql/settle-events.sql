@@ -106,8 +106,8 @@ pending AS (
 	UPDATE :"table" u SET
 --if attempts
 		-- What was given back was no attempt.
-		:"attempts" = u.:"attempts"
-			- (o.event IN ('released', 'snoozed'))::integer,
+		:"attempts" = greatest(0, u.:"attempts"
+			- (o.event IN ('released', 'snoozed'))::integer),
 --end
 --if run_at
 		:"run_at" = coalesce(o.due, u.:"run_at"),
