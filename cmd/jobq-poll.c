@@ -193,8 +193,11 @@ follow(struct poll *poll, struct jobq_err *err)
 		status = look(poll, err);
 		wait = given.interval_ms;
 		if (status == JOBQ_AGAIN) {
+			bool fresh = jobq_backoff_fresh(&backoff);
+
 			wait = jobq_backoff_fail(&backoff);
-			jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
+			jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG,
+			    "backend_unreachable", NULL,
 			    "%s; trying again in %lld ms", err->text,
 			    (long long)wait);
 			status = JOBQ_OK;

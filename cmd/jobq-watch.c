@@ -174,13 +174,12 @@ say_ended(void *context, const char *id, const char *state)
 }
 
 static void
-say_away(void *context, enum jobq_status status, const struct jobq_err *err,
-    int64_t wait_ms)
+say_away(void *context, bool first, const struct jobq_err *err, int64_t wait_ms)
 {
-	(void)status;
 	wipe(context);
-	jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
-	    "%s; looking again in %.1f s", err->text, (double)wait_ms / 1000);
+	jobq_log_code(first ? JOBQ_WARNING : JOBQ_DEBUG, "backend_unreachable",
+	    NULL, "%s; looking again in %.1f s", err->text,
+	    (double)wait_ms / 1000);
 }
 
 static enum jobq_status

@@ -31,6 +31,12 @@ jobq_backoff_fail(struct jobq_backoff *backoff)
 	return wait_ms + spread(wait_ms);
 }
 
+bool
+jobq_backoff_fresh(const struct jobq_backoff *backoff)
+{
+	return backoff->next_ms == 0;
+}
+
 void
 jobq_backoff_reset(struct jobq_backoff *backoff)
 {

@@ -6,6 +6,7 @@
 #ifndef JOBQ_BACKOFF_H
 #define JOBQ_BACKOFF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct jobq_backoff {
@@ -21,6 +22,12 @@ struct jobq_backoff {
 
 /* How long to wait after one more failure, in ms. */
 int64_t jobq_backoff_fail(struct jobq_backoff *backoff);
+
+/*
+ * Whether the next failure is the first since it worked: people are told of
+ * that, and of those that follow only when they ask for more.
+ */
+bool jobq_backoff_fresh(const struct jobq_backoff *backoff);
 
 /* It worked: the next failure waits first_ms again. */
 void jobq_backoff_reset(struct jobq_backoff *backoff);

@@ -133,6 +133,7 @@ static void
 claim_failed(
     struct claim *claim, enum jobq_status status, const struct jobq_err *why)
 {
+	bool fresh = jobq_backoff_fresh(&claim->backoff);
 	int64_t wait;
 
 	if ((status != JOBQ_AGAIN && status != JOBQ_IO) ||
@@ -143,8 +144,8 @@ claim_failed(
 		return;
 	}
 	wait = jobq_backoff_fail(&claim->backoff);
-	jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
-	    "%s; trying again in %lld ms", why->text, (long long)wait);
+	jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG, "backend_unreachable",
+	    NULL, "%s; trying again in %lld ms", why->text, (long long)wait);
 	jobq_timer_set(claim->loop, &claim->look, jobq_mono_ms() + wait);
 }
 

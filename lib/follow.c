@@ -350,13 +350,14 @@ static bool
 sit_out(struct follow *follow, enum jobq_status status,
     struct jobq_backoff *backoff, const struct jobq_err *err)
 {
+	bool fresh = jobq_backoff_fresh(backoff);
 	int64_t wait_ms;
 
 	if ((status != JOBQ_AGAIN && status != JOBQ_IO) ||
 	    follow->callers_fault || follow->options->away == NULL)
 		return false;
 	wait_ms = jobq_backoff_fail(backoff);
-	follow->options->away(follow->options->context, status, err, wait_ms);
+	follow->options->away(follow->options->context, fresh, err, wait_ms);
 	poll(NULL, 0, (int)wait_ms);
 	return true;
 }

@@ -60,11 +60,11 @@ struct jobq_follow_options {
 	struct pollfd *fds;
 	size_t fd_count;
 	/*
-	 * The store is away (JOBQ_AGAIN, JOBQ_IO); it is asked again in
-	 * wait_ms. NULL: its being away ends the following.
+	 * The store is away (JOBQ_AGAIN, JOBQ_IO), seen first or once more; it
+	 * is asked again in wait_ms. NULL: its being away ends the following.
 	 */
-	void (*away)(void *context, enum jobq_status status,
-	    const struct jobq_err *err, int64_t wait_ms);
+	void (*away)(void *context, bool first, const struct jobq_err *err,
+	    int64_t wait_ms);
 	void *context;
 };
 

@@ -73,13 +73,15 @@ insist(struct jobq_report *report, ask_fn *ask, struct jobq_err *err)
 
 	for (;;) {
 		enum jobq_status status = ask(report, err);
+		bool fresh = jobq_backoff_fresh(&backoff);
 		int64_t wait, left;
 
 		if (status != JOBQ_AGAIN && status != JOBQ_IO)
 			return status;
 		wait = jobq_backoff_fail(&backoff);
-		jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
-		    "%s; trying again in %lld ms", err->text, (long long)wait);
+		jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG,
+		    "backend_unreachable", NULL, "%s; trying again in %lld ms",
+		    err->text, (long long)wait);
 		wait += jobq_mono_ms();
 		do {
 			left = wait - jobq_mono_ms();

@@ -210,6 +210,7 @@ static void
 store_failed(
     struct jobq_ring *ring, enum jobq_status status, const struct jobq_err *why)
 {
+	bool fresh = jobq_backoff_fresh(&ring->store_backoff);
 	int64_t sixth = ring->lease_ms / 6;
 	int64_t wait;
 
@@ -222,8 +223,8 @@ store_failed(
 	wait = jobq_backoff_fail(&ring->store_backoff);
 	if (ring->jobs.count > 0 && wait > sixth)
 		wait = sixth < 100 ? 100 : sixth;
-	jobq_log_code(JOBQ_WARNING, "backend_unreachable", NULL,
-	    "%s; trying again in %lld ms", why->text, (long long)wait);
+	jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG, "backend_unreachable",
+	    NULL, "%s; trying again in %lld ms", why->text, (long long)wait);
 	jobq_timer_set(ring->loop, &ring->turn, jobq_mono_ms() + wait);
 }
 

@@ -53,3 +53,16 @@ JOBQ_TEST(backoff_holds_to_bounds_of_its_user)
 	check_int(jobq_backoff_fail(&none), 0);
 	check_int(jobq_backoff_fail(&none), 0);
 }
+
+JOBQ_TEST(backoff_tells_the_first_failure_from_the_others)
+{
+	struct jobq_backoff backoff = JOBQ_BACKOFF_INIT;
+
+	check(jobq_backoff_fresh(&backoff));
+	jobq_backoff_fail(&backoff);
+	check(!jobq_backoff_fresh(&backoff));
+	jobq_backoff_fail(&backoff);
+	check(!jobq_backoff_fresh(&backoff));
+	jobq_backoff_reset(&backoff);
+	check(jobq_backoff_fresh(&backoff));
+}
