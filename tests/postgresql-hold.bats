@@ -13,48 +13,8 @@ all_over() {
 
 # --- many workers ------------------------------------------------------------
 
-# workers NUMBER JOBS: runs all jobs with so many, and looks meanwhile at how
-# old transactions become.
-workers() {
-	local i
-	jq -nc "range($2) | {id: \"j\(.)\", input: .}" | jobq-push >pushed
-	same "$2" "$(wc -l <pushed)"
-	cat >handler <<-'END'
-		#!/bin/sh
-		echo "$JOBQ_ID $JOBQ_EPOCH" >>effects
-	END
-	chmod +x handler
-	for ((i = 0; i < $1; i++)); do
-		background "w$i" timeout 250 jobq-work -j 8 --worker "w$i" \
-			--until-empty -- ./handler
-	done
-	session old
-	tell_sql old "SELECT extract(epoch FROM clock_timestamp()
-			- min(xact_start)) FROM pg_stat_activity
-		WHERE datname = 'jobq' AND pid <> pg_backend_pid()"
-	while [ -n "$(compgen -G 'w*.pid')" ] && ! ended_all "$1"; do
-		ask old '\g'
-		later 0.2
-	done
-	for ((i = 0; i < $1; i++)); do
-		exits 0 "w$i"
-	done
-	same "$2" "$(sort -u effects | wc -l)"
-	same "$2" "$(wc -l <effects)"
-	same "$2|$2|1" "$(sql "SELECT count(*), count(DISTINCT job), max(epoch)
-		FROM event_log WHERE line LIKE '%\"event\":\"started\"%'")"
-	same "$2" "$(sql "SELECT count(*) FROM job WHERE state = 'completed'
-		AND attempt = 1 AND epoch = 1 AND rescues = 0")"
-	not grep -E '^([5-9]|[1-9][0-9]+)\.' old.out
-	no_deadlock
-}
-
-ended_all() {
-	[ "$(compgen -G 'w*.status' | wc -l)" = "$1" ]
-}
-
 @test "postgresql: four workers claim no job twice, and never wait long" {
-	workers 4 "${JOBQ_TEST_PG_JOBS:-800}"
+	workers 4 800
 }
 
 # --- transactions that meet --------------------------------------------------

@@ -122,6 +122,7 @@ listens_anew() {
 # --- names and payloads ------------------------------------------------------
 
 # Thirty texts that are names.
+# shellcheck disable=SC1003 # each quote ends the one before it
 hostile() {
 	jq -nc '["'\''; DROP TABLE job_entry; --", "\u0027\u0027", "\"", "\\",
 		"\\'\'' OR 1=1 --", "$1", "$$", "$a$x$a$", "%s%n%d", "{}",
@@ -144,9 +145,9 @@ rows() {
 	tables=${tables##*|}
 	hostile | jq -c 'to_entries[] | {id: "h\(.key)", queue: .value,
 		name: .value, key: .value, flow: .value, input: .value,
-		meta: {(.value): .value}}' >jobs
-	same 30 "$(wc -l <jobs)"
-	jobq-push <jobs >pushed
+		meta: {(.value): .value}}' >lines
+	same 30 "$(wc -l <lines)"
+	jobq-push <lines >pushed
 	same 30 "$(wc -l <pushed)"
 	same "30|30|0|$tables" "$(rows)"
 	# The list and the claim by each of its names.
@@ -158,16 +159,16 @@ rows() {
 			--worker "$text" >>claimed
 		((i += 1))
 	done < <(hostile | jq -c '.[]')
-	same "$(jq -c '[.id, .name, .input, .meta]' jobs)" \
+	same "$(jq -c '[.id, .name, .input, .meta]' lines)" \
 		"$(jq -c '[.id, .name, .input, .meta]' claimed)"
-	same "$(jq -c .name jobs)" "$(jq -c .lease.worker claimed)"
+	same "$(jq -c .name lines)" "$(jq -c .lease.worker claimed)"
 	# A failure says why in the same words.
 	jq -c '{event: "failed", id, epoch: 1, worker: .lease.worker, n: 1,
 		at: "2026-11-26T10:00:00.000Z", reason: "exit", retry: false,
 		error: .name, stderr_tail: .name}' claimed >told
 	jobq-report <told >settled || same 1 $?
 	same 30 "$(grep -c '"settled":true,"state":"failed"' settled)"
-	same "$(jq -c .name jobs)" \
+	same "$(jq -c .name lines)" \
 		"$(jobq-list --state failed | jq -c .ended.error)"
 	same "30|30|30|$tables" "$(rows)"
 	# Tails of ids, and reasons.
@@ -202,10 +203,10 @@ rows() {
 }
 
 @test "postgresql: S15 NULs in values, and inputs of a megabyte, pass through" {
-	printf '{"id":"nul","input":{"a\\u0000":"\\u0000\\ud800"}}\n' >jobs
+	printf '{"id":"nul","input":{"a\\u0000":"\\u0000\\ud800"}}\n' >lines
 	printf '{"id":"big","input":"%s"}\n' "$(head -c 1000000 /dev/zero |
-		tr '\0' x)" >>jobs
-	jobq-push <jobs >pushed
+		tr '\0' x)" >>lines
+	jobq-push <lines >pushed
 	same 2 "$(wc -l <pushed)"
 	jobq-claim -n 2 | jobq-run -- cat | jobq-report >settled
 	same 2 "$(grep -c '"settled":true,"state":"completed"' settled)"
@@ -284,61 +285,8 @@ rows() {
 
 # --- plans -------------------------------------------------------------------
 
-# fill READY SCHEDULED COMPLETED: without a word to the planner.
-fill() {
-	sql "ALTER TABLE job_entry SET (autovacuum_enabled = off);
-		ALTER TABLE job_state SET (autovacuum_enabled = off);
-		ALTER TABLE event_log SET (autovacuum_enabled = off);
-		INSERT INTO queue_state VALUES ('q') ON CONFLICT DO NOTHING;
-		INSERT INTO job_entry (id, queue, name, pushed_ms, line)
-		SELECT 'f' || i, 'q', 'n', now_ms(), concat('{\"id\":\"f', i, '\"')
-		FROM generate_series(1, $1 + $2 + $3) i;
-		INSERT INTO job_state (seq, stage, max_attempts, priority, bytes,
-			run_ms, prune_ms, queue)
-		SELECT seq, CASE WHEN n <= $1 THEN 2 WHEN n <= $1 + $2 THEN 1
-			ELSE 4 END, 5, n % 3, 20,
-			now_ms() + CASE WHEN n <= $1 THEN 0 ELSE 3600000 END,
-			CASE WHEN n > $1 + $2 THEN now_ms() + 3600000 END, 'q'
-		FROM (SELECT seq, row_number() OVER (ORDER BY seq) AS n
-			FROM job_entry) e;
-		INSERT INTO event_log (seq, job, epoch, n, line)
-		SELECT seq, seq, 1, 1, '{\"event\":\"completed\"'
-		FROM job_state WHERE stage = 4"
-}
-
-# plans REQUEST: those of a verb's statements, in the file plans.
-plans() {
-	psql -c "LOAD 'auto_explain'" -c 'SET auto_explain.log_min_duration = 0' \
-		-c 'SET auto_explain.log_nested_statements = on' \
-		-c 'SET client_min_messages = log' -c "$(verb "$1")" \
-		>answer 2>plans
-	grep -q 'Query Text' plans
-	not grep -E 'Seq Scan on (job_state|job_entry|event_log|job_key|job_need)' \
-		plans
-}
-
 @test "postgresql: hot statements walk indexes, also when nothing is analyzed" {
-	local i
-	jobq-admin init >said
-	# shellcheck disable=SC2086 # three numbers
-	fill ${JOBQ_TEST_PG_ROWS:-20000 10000 10000}
-	for i in 1 2; do
-		plans 'claim({limit: 100})'
-		same 100 "$(grep -c '"lease"' answer)"
-		grep -q 'using job_ready on job_state' plans
-		plans 'claim({queues: ["q"]})'
-		grep -q 'using job_ready on job_state' plans
-		plans 'push([{id: "new", key: "k", queue: "q"},
-			{id: "newer", queue: "q", needs: ["f1"]}])'
-		plans "settle([$(jq -c '{event: "completed", id, n: 1}' answer |
-			head -n 1)])"
-		plans 'claim({limit: 2, held: [["f3", 1]], events: [
-			{event: "completed", id: "f3", n: 1}]})'
-		plans 'settle([{event: "alive", worker: "w1", n: 1,
-			jobs: [["f2", 1]]}, {event: "completed", id: "f5", n: 2}])'
-		plans 'claim({limit: 1, queues: ["empty"]})'
-		sql 'ANALYZE job_state, job_entry, event_log'
-	done
+	hot_plans 20000 10000 10000
 }
 
 # --- stores of several -------------------------------------------------------
