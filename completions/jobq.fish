@@ -62,7 +62,7 @@ __jobq_option admin -l updated-at -x -d 'the column by which every worker says t
 __jobq_option admin -l id-type -xa 'number uuid text' -d 'number (the default), uuid or text'
 __jobq_option admin -l max-attempts -x -d 'fail for good after N attempts (5)'
 __jobq_option admin -s l -l lease -x -d 'take a silent worker for dead after it (60 s renewed, else 1 h)'
-__jobq_option admin -l dir -rF -d 'write there (./adapters/TABLE)'
+__jobq_option admin -l into -rF -d 'write there (./adapters/TABLE)'
 __jobq_option admin -l force -d 'write over the files that are there'
 __jobq_option admin -s S -l store -x -d 'the store, if not the one of JOBQ_URL'
 __jobq_option admin -s v -l verbose -d 'say more; twice: even more'

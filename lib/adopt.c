@@ -42,7 +42,7 @@ make_folder(const char *dir, bool force, struct jobq_err *err)
 		else if (!force)
 			status = jobq_fail(err, JOBQ_CONFIG,
 			    "'%s' is there already: --force writes its files "
-			    "anew, --dir names another folder",
+			    "anew, --into names another folder",
 			    dir);
 	}
 	free(path);

@@ -99,7 +99,7 @@ jobq_adopt_options(
 		"take a silent worker for dead after it (60 s renewed, else "
 		"1 h)",
 		1000, 0, NULL };
-	*option++ = (struct jobq_opt){ "dir", 0, JOBQ_OPT_STRING, &args->dir,
+	*option++ = (struct jobq_opt){ "into", 0, JOBQ_OPT_STRING, &args->dir,
 		"DIR", "write there (./adapters/TABLE)", 0, 0, NULL };
 	*option = (struct jobq_opt){ "force", 0, JOBQ_OPT_FLAG, &args->force,
 		NULL, "write over the files that are there", 0, 0, NULL };

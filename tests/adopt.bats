@@ -459,16 +459,16 @@ claimed() {
 	echo mine >adapters/emails/notes
 	run_apart adopt
 	same 2 "$status"
-	has "$stderr" ./adapters/emails --force --dir
+	has "$stderr" ./adapters/emails --force --into
 	same mine "$(<adapters/emails/claim.sql)"
-	adopt --dir other/place
+	adopt --into other/place
 	same "$(ls other/place)" "$(cd adapters/emails && ls -I notes)"
 	adopt --force
 	cmp adapters/emails/claim.sql other/place/claim.sql
 	same mine "$(<adapters/emails/notes)"
 	mkdir closed
 	: >closed/file
-	run_apart adopt --dir closed/file/x
+	run_apart adopt --into closed/file/x
 	same 2 "$status"
 	has "$stderr" closed/file
 }
