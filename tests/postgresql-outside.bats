@@ -325,16 +325,12 @@ rows() {
 	same 2 "$status"
 }
 
-# What a role needs that does not own the schema: USAGE of it, and SELECT,
-# INSERT, UPDATE and DELETE of its tables and views; all functions are
-# everybody's, and run with the rights of who calls them. Only who makes a
-# store needs CREATE of the database, or a schema of its own.
+# What rights it needs init.sql says.
 @test "postgresql: another role needs rights to the tables, and is told so" {
 	local theirs
 	jobq-admin init >said
 	theirs=${JOBQ_URL/:\/\/\//:\/\/app@\/}
 	sql "CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA $schema TO app"
-	# The folder of the socket is closed to others; the role is not.
 	run_apart env JOBQ_URL="$theirs" timeout 20 jobq-push --name x
 	same '2 ' "$status $stdout"
 	has "$stderr" 'permission denied' 'SQLSTATE 42501'

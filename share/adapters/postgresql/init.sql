@@ -1,6 +1,11 @@
 -- The schema, version 1, and its functions: a verb is one call, planned once
 -- for each connection. All of this may run again, and by two at once: the
 -- second waits for the first and finds everything there.
+--
+-- Who makes it needs CREATE of the database, or a schema of its own. Another
+-- role works with USAGE of the schema and SELECT, INSERT, UPDATE and DELETE of
+-- all its tables; the functions are everybody's and run with the rights of who
+-- calls them, so USAGE and EXECUTE alone are not enough, to push either.
 SELECT pg_advisory_xact_lock(1785684465, hashtext(:'schema'))
 ---
 -- A role that may not make schemas may have been given one.
