@@ -145,8 +145,6 @@ look(struct jobq_run *run)
 	struct jobq_task *task;
 	struct jobq_task *next;
 
-	jobq_pipes_look(run);
-	run->look = false; /* those that have just ended are looked at here */
 	jobq_tree_mark(run);
 	for (task = run->tasks.first;
 	     task != NULL && task->state != JOBQ_WAITING; task = next) {
@@ -189,6 +187,7 @@ static const struct jobq_handler handler = {
 	.closed = jobq_pipes_closed,
 	.shut = jobq_pipes_shut,
 	.pause = jobq_pipes_pause,
+	.child_exited = jobq_pipes_look,
 	.look = look,
 	.finish = finish,
 	.close = jobq_exec_close,

@@ -30,6 +30,9 @@ struct jobq_handler {
 	void (*shut)(struct jobq_task *task); /* nothing more comes out */
 	/* Stops or goes on to read what tasks write. */
 	void (*pause)(struct jobq_run *run, bool paused);
+	/* A child has exited; before the timers of the same turn, so that no
+	 * job is stopped that was over in time. NULL: look() is enough. */
+	void (*child_exited)(struct jobq_run *run);
 	/* Posts JOBQ_LEFT or JOBQ_ALONE to those cleaned or swept up;
 	 * returns whether anything at all is left of earlier tasks. */
 	bool (*look)(struct jobq_run *run);

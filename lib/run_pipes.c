@@ -8,8 +8,8 @@
  *
  * To watch a process, three pipes and its exit, is a good part of what a
  * short job costs. Jobs are mostly alike, so after one that was brief and
- * wrote little the next is taken for brief, too: it is not watched, the look
- * after a SIGCHLD finds that it has exited, and then its pipes are read. One
+ * wrote little the next is taken for brief, too: it is not watched, a look
+ * at each SIGCHLD finds that it has exited, and then its pipes are read. One
  * that is still there after some milliseconds is watched from then on, one
  * that has to be fed is from its start.
  */

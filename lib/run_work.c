@@ -130,6 +130,8 @@ signalled(void *context, const struct signalfd_siginfo *info)
 	switch (info->ssi_signo) {
 	case SIGCHLD:
 		run->look = run->ended = true;
+		if (run->handler->child_exited != NULL)
+			run->handler->child_exited(run);
 		break;
 	case SIGUSR1:
 		say_status(run);

@@ -28,6 +28,11 @@ some_naps() {
 	[[ -n $(naps) ]]
 }
 
+# stopped PID: by a signal, such as STOP.
+stopped() {
+	[[ $(ps -o stat= -p "$1") == T* ]]
+}
+
 pkill_naps() {
 	local pid
 	for pid in $(naps); do
@@ -437,6 +442,21 @@ PYTHON
 	same "completed=8 failed=1 started=9" "$(kinds out)"
 	same timeout "$(jq -r 'select(.event == "failed").reason' out)"
 	no_naps
+}
+
+@test "run: a brief job that was over in time has not run out of it" {
+	cat >job <<-'END'
+		#!/bin/sh
+		[ "$JOBQ_ID" -lt 9 ] || kill -STOP "$PPID"
+	END
+	chmod +x job
+	jobs_to 9 >in
+	spawn sh -c 'exec jobq-run --timeout 1 -- ./job <in >out'
+	wait_until 20 stopped "$spawned_pid"
+	sleep 1.2 # more than the timeout, by the clock
+	kill -CONT "$spawned_pid"
+	wait "$spawned_pid"
+	same "completed=9 started=9" "$(kinds out)"
 }
 
 @test "run: long input and long output after brief jobs come whole" {
