@@ -264,6 +264,30 @@ hear_input(void *context, unsigned what)
 	order[count++] = -1;
 }
 
+JOBQ_TEST(all_that_is_ready_goes_before_what_became_due)
+{
+	static struct numbered one = { .number = 1 };
+	static struct jobq_watch watch[TIMERS - 1];
+	static int fd[TIMERS - 1][2];
+
+	loop = jobq_loop_new();
+	for (int i = 0; i < TIMERS - 1; i++) {
+		make_pipe(fd[i]);
+		check(write(fd[i][1], "x", 1) == 1);
+		jobq_watch_add(
+		    loop, &watch[i], fd[i][0], JOBQ_READ, hear_input, fd[i]);
+	}
+	one.timer.due = note;
+	one.timer.context = &one;
+	jobq_timer_set(loop, &one.timer, jobq_mono_ms());
+	jobq_loop_turn(loop, -1);
+	check_int(count, TIMERS);
+	check_int(order[TIMERS - 1], 1);
+	for (int i = 0; i < TIMERS - 1; i++)
+		jobq_watch_remove(loop, &watch[i]);
+	jobq_loop_free(loop);
+}
+
 JOBQ_TEST(what_came_during_a_stop_goes_before_what_became_due)
 {
 	static struct numbered one = { .number = 1 };
