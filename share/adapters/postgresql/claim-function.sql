@@ -323,9 +323,9 @@ DECLARE
 	lease text;
 	first bigint; -- of its events
 BEGIN
-	SELECT * INTO asked FROM json_to_record(request::json) q ("limit" integer,
+	SELECT * INTO asked FROM jsonb_to_record(request::jsonb) q ("limit" integer,
 		worker text, lease double precision, ring boolean, flow text,
-		queues text[], ids text[], held json, events json,
+		queues text[], ids text[], held jsonb, events jsonb,
 		count boolean);
 	wanted := coalesce(asked."limit", 1);
 	lasts_ms := 1000 * asked.lease;
@@ -333,7 +333,7 @@ BEGIN
 		asked.queues := NULL;
 	END IF;
 
-	IF json_array_length(asked.events) > 0 THEN
+	IF jsonb_array_length(asked.events) > 0 THEN
 		first := first_event();
 		RETURN QUERY
 		SELECT * FROM settle_events(asked.events, now, first);
@@ -378,12 +378,12 @@ BEGIN
 		INTO took, filled FROM best b WHERE b.place <= wanted;
 	END IF;
 
-	IF json_array_length(asked.held) > 0 THEN
+	IF jsonb_array_length(asked.held) > 0 THEN
 		RETURN QUERY
 		SELECT concat('{"event":"stop","id":"', h ->> 0, '","epoch":',
 			h ->> 1, ',"reason":"', CASE WHEN s.seq IS NULL
 				THEN 'lost' ELSE 'cancel' END, '"}')
-		FROM json_array_elements(asked.held) WITH ORDINALITY t (h, o)
+		FROM jsonb_array_elements(asked.held) WITH ORDINALITY t (h, o)
 		LEFT JOIN job_entry e ON e.id = h ->> 0
 		LEFT JOIN job_state s ON s.seq = e.seq
 			AND s.epoch = (h ->> 1)::bigint

@@ -12,14 +12,14 @@ SET search_path = :"schema", pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-	jobs json := request::json -> 'jobs';
+	jobs jsonb := request::jsonb -> 'jobs';
 	now bigint := now_ms();
 	fresh bigint[];
 	clash record;
 	new_queues text[];
 BEGIN
 	new_queues := ARRAY(SELECT DISTINCT p.queue
-		FROM json_to_recordset(jobs) p (queue text)
+		FROM jsonb_to_recordset(jobs) p (queue text)
 		WHERE NOT EXISTS (SELECT 1 FROM queue_state q
 			WHERE q.name = p.queue)
 		ORDER BY p.queue);
@@ -34,7 +34,7 @@ BEGIN
 		INSERT INTO job_entry (id, queue, name, key, flow, pushed_ms,
 			line)
 		SELECT p.id, p.queue, p.name, p.key, p.flow, now, p.line
-		FROM ROWS FROM (json_to_recordset(jobs) AS (id text,
+		FROM ROWS FROM (jsonb_to_recordset(jobs) AS (id text,
 			queue text, name text, key text, flow text, line text))
 			WITH ORDINALITY p (id, queue, name, key, flow, line, i)
 		ORDER BY p.i
@@ -63,7 +63,7 @@ BEGIN
 	RETURN QUERY
 	SELECT concat(e.line, ',"attempt":', s.attempt, ',"run_at":"',
 		as_time(s.run_ms), '","state":"', as_state(s.stage), '"}')
-	FROM ROWS FROM (json_to_recordset(jobs) AS (id text))
+	FROM ROWS FROM (jsonb_to_recordset(jobs) AS (id text))
 		WITH ORDINALITY p (id, i)
 	LEFT JOIN unnest(clash.ids, clash.holders) h (id, job) ON h.id = p.id
 	CROSS JOIN LATERAL (SELECT coalesce(h.job, (SELECT seq
@@ -100,7 +100,7 @@ $$
 -- The states of the entries in fresh. What one needs is locked before it is
 -- looked at, so that it does not complete unseen meanwhile; of what is not, and
 -- may not be there yet, see release_early.
-CREATE OR REPLACE FUNCTION :"schema".push_states(jobs json, fresh bigint[],
+CREATE OR REPLACE FUNCTION :"schema".push_states(jobs jsonb, fresh bigint[],
 	now bigint, lasts boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	held bigint[] := '{}';
@@ -110,7 +110,7 @@ BEGIN
 	SELECT e.seq, CASE WHEN coalesce(p.run_at_ms, 0) <= now THEN 2
 		ELSE 1 END, p.max_attempts, p.priority, octet_length(e.line),
 		coalesce(p.run_at_ms, now), p.expires_at_ms, e.queue, e.flow
-	FROM ROWS FROM (json_to_recordset(jobs) AS (id text,
+	FROM ROWS FROM (jsonb_to_recordset(jobs) AS (id text,
 		max_attempts integer, priority bigint, run_at_ms bigint,
 		expires_at_ms bigint)) WITH ORDINALITY p (id, max_attempts,
 		priority, run_at_ms, expires_at_ms, i)
@@ -119,14 +119,14 @@ BEGIN
 	ORDER BY e.seq, p.i
 	ON CONFLICT DO NOTHING;
 
-	IF NOT EXISTS (SELECT 1 FROM json_to_recordset(jobs) p (needs text[])
+	IF NOT EXISTS (SELECT 1 FROM jsonb_to_recordset(jobs) p (needs text[])
 			WHERE p.needs IS NOT NULL) THEN
 		RETURN;
 	END IF;
 	IF NOT lasts THEN
 		held := ARRAY(SELECT s.seq FROM job_state s
 			WHERE s.stage < 4 AND s.seq IN (SELECT e.seq
-				FROM json_to_recordset(jobs) p (needs text[])
+				FROM jsonb_to_recordset(jobs) p (needs text[])
 				CROSS JOIN unnest(p.needs) n (id)
 				JOIN job_entry e ON e.id = n.id)
 			ORDER BY s.seq FOR SHARE);
@@ -137,7 +137,7 @@ BEGIN
 	SELECT n.id, e.seq, NOT EXISTS (SELECT 1 FROM job_entry d
 		WHERE d.id = n.id AND d.seq = ANY (held))
 	FROM (SELECT DISTINCT ON (f.id) f.id, f.needs
-		FROM ROWS FROM (json_to_recordset(jobs) AS (id text,
+		FROM ROWS FROM (jsonb_to_recordset(jobs) AS (id text,
 			needs text[])) WITH ORDINALITY f (id, needs, i)
 		ORDER BY f.id, f.i) p
 	JOIN job_entry e ON e.id = p.id

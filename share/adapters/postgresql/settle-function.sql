@@ -131,7 +131,7 @@ CREATE OR REPLACE FUNCTION :"schema".renew_jobs(events :"schema".told[], now big
 RETURNS void LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
 	UPDATE job_state SET lease_until = now + lease_ms, renewed_ms = now
 	WHERE seq = ANY (ARRAY(SELECT s.seq
-		FROM unnest(events) e CROSS JOIN json_array_elements(e.jobs) a
+		FROM unnest(events) e CROSS JOIN jsonb_array_elements(e.jobs) a
 			JOIN job_entry j ON j.id = a ->> 0
 			JOIN job_state s ON s.seq = j.seq
 		WHERE e.event = 'alive' AND s.epoch = (a ->> 1)::bigint
@@ -144,7 +144,7 @@ $$
 -- Settles the events of a request, numbered behind first, tells of each, and
 -- deletes finished jobs whose time has come, some more than it can have
 -- finished, so that the tables stay bounded without anyone's timer.
-CREATE OR REPLACE FUNCTION :"schema".settle_events(request json, now bigint,
+CREATE OR REPLACE FUNCTION :"schema".settle_events(request jsonb, now bigint,
 	first bigint)
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -155,10 +155,10 @@ BEGIN
 	SELECT array_agg(ROW(v.i, v.event, v.id, v.epoch, v.worker, v.n,
 		v.reason, v.retry, v.retry_after_ms, v.error, v.waiting,
 		v.jobs, v.line, j.seq)::told ORDER BY v.i) INTO events
-	FROM ROWS FROM (json_to_recordset(request) AS (event text, id text,
+	FROM ROWS FROM (jsonb_to_recordset(request) AS (event text, id text,
 		epoch bigint, worker text, n bigint, reason text,
 		retry boolean, retry_after_ms bigint, error text,
-		waiting boolean, jobs json, line text)) WITH ORDINALITY
+		waiting boolean, jobs jsonb, line text)) WITH ORDINALITY
 		v (event, id, epoch, worker, n, reason, retry, retry_after_ms,
 		error, waiting, jobs, line, i)
 	LEFT JOIN job_entry j ON j.id = v.id;
@@ -206,7 +206,7 @@ BEGIN
 		WHEN e.event = 'alive' THEN concat(e.line, ',"lost":[',
 			(SELECT string_agg(concat('["', a ->> 0, '",', a ->> 1,
 				']'), ',' ORDER BY o)
-			FROM json_array_elements(e.jobs)
+			FROM jsonb_array_elements(e.jobs)
 				WITH ORDINALITY t (a, o)
 			WHERE NOT EXISTS (SELECT 1 FROM job_entry j
 				JOIN job_state h ON h.seq = j.seq
@@ -216,7 +216,7 @@ BEGIN
 			CASE WHEN e.waiting THEN ',"started":[' END,
 			CASE WHEN e.waiting THEN (SELECT string_agg(concat('["',
 				a ->> 0, '",', a ->> 1, ']'), ',' ORDER BY o)
-			FROM json_array_elements(e.jobs)
+			FROM jsonb_array_elements(e.jobs)
 				WITH ORDINALITY t (a, o)
 			WHERE EXISTS (SELECT 1 FROM job_entry j
 				JOIN job_state h ON h.seq = j.seq
@@ -259,7 +259,7 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
 	RETURN QUERY
-	SELECT * FROM settle_events(request::json -> 'events', now_ms(),
+	SELECT * FROM settle_events(request::jsonb -> 'events', now_ms(),
 		first_event());
 END
 $$

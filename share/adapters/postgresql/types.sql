@@ -5,7 +5,7 @@ BEGIN
 		CREATE TYPE :"schema".told AS (i integer, event text, id text,
 			epoch bigint, worker text, n bigint, reason text,
 			retry boolean, retry_after_ms bigint, error text,
-			waiting boolean, jobs json, line text, job bigint);
+			waiting boolean, jobs jsonb, line text, job bigint);
 	END IF;
 END
 $$
