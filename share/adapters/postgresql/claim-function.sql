@@ -199,13 +199,15 @@ RETURNS TABLE (seq bigint, priority bigint, bytes integer)
 LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY SELECT s.seq, s.priority, s.bytes FROM job_state s
-	WHERE s.seq = ANY (ARRAY(SELECT e.seq
+	WHERE s.seq = ANY (ARRAY(SELECT c.seq
 			FROM unnest(ids) WITH ORDINALITY i (id, o)
-			JOIN job_entry e ON e.id = i.id
-			JOIN job_state c ON c.seq = e.seq
-			WHERE c.stage = 2 AND c.queue = ANY (queues)
-			GROUP BY e.seq ORDER BY min(o) LIMIT wanted))
-		AND s.stage = 2
+			CROSS JOIN LATERAL (SELECT h.seq FROM job_state h
+				WHERE h.seq = (SELECT e.seq FROM job_entry e
+						WHERE e.id = i.id)
+					AND h.stage + 0 = 2
+					AND h.queue = ANY (queues) OFFSET 0) c
+			GROUP BY c.seq ORDER BY min(o) LIMIT wanted))
+		AND s.stage + 0 = 2
 		AND (s.expires_ms IS NULL OR s.expires_ms > now)
 	FOR UPDATE SKIP LOCKED;
 END
@@ -384,10 +386,12 @@ BEGIN
 			h ->> 1, ',"reason":"', CASE WHEN s.seq IS NULL
 				THEN 'lost' ELSE 'cancel' END, '"}')
 		FROM jsonb_array_elements(asked.held) WITH ORDINALITY t (h, o)
-		LEFT JOIN job_entry e ON e.id = h ->> 0
-		LEFT JOIN job_state s ON s.seq = e.seq
-			AND s.epoch = (h ->> 1)::bigint
-			AND s.worker = asked.worker AND s.stage = 3
+		LEFT JOIN LATERAL (SELECT * FROM job_state j
+			WHERE j.seq = (SELECT e.seq FROM job_entry e
+					WHERE e.id = h ->> 0)
+				AND j.epoch = (h ->> 1)::bigint
+				AND j.worker = asked.worker
+				AND j.stage + 0 = 3 OFFSET 0) s ON true
 		WHERE s.seq IS NULL OR s.cancel IS NOT NULL
 		ORDER BY o;
 	END IF;
@@ -413,6 +417,7 @@ BEGIN
 			as_time(r.run_ms), '","state":"running","lease":',
 			'{"epoch":', r.epoch, ',', lease)
 		FROM running r JOIN job_entry e ON e.seq = r.seq
+			AND e.seq = ANY (took)
 		ORDER BY r.priority DESC, r.seq;
 	END IF;
 

@@ -1,5 +1,10 @@
 -- The functions that are verbs set the search path and how statements are
 -- planned; what they call finds both set.
+--
+-- A statement is planned once for a connection, which may be when the tables
+-- are empty. So none leaves it to the planner how a large table is joined: it
+-- is reached by = ANY (an array), or by a LATERAL with OFFSET 0, which looks
+-- each row up by its index.
 CREATE OR REPLACE FUNCTION :"schema".now_ms() RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
 	SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint

@@ -68,7 +68,10 @@ BEGIN
 	LEFT JOIN unnest(clash.ids, clash.holders) h (id, job) ON h.id = p.id
 	CROSS JOIN LATERAL (SELECT coalesce(h.job, (SELECT seq
 		FROM job_entry o WHERE o.id = p.id)) AS seq) j
-	JOIN job_entry e ON e.seq = j.seq JOIN job_state s ON s.seq = j.seq
+	CROSS JOIN LATERAL (SELECT * FROM job_entry WHERE seq = j.seq
+		OFFSET 0) e
+	CROSS JOIN LATERAL (SELECT * FROM job_state WHERE seq = j.seq
+		OFFSET 0) s
 	ORDER BY p.i;
 END
 $$
@@ -88,8 +91,9 @@ BEGIN
 		ON CONFLICT DO NOTHING;
 		SELECT array_agg(e.seq), array_agg(e.id), array_agg(k.job)
 		INTO entries, ids, holders
-		FROM job_entry e LEFT JOIN job_key k ON k.queue = e.queue
-			AND k.key = e.key
+		FROM job_entry e LEFT JOIN LATERAL (SELECT job FROM job_key
+			WHERE queue = e.queue AND key = e.key OFFSET 0) k
+			ON true
 		WHERE e.seq = ANY (fresh) AND e.key IS NOT NULL
 			AND k.job IS DISTINCT FROM e.seq;
 		EXIT WHEN array_position(holders, NULL) IS NULL;
@@ -125,10 +129,12 @@ BEGIN
 	END IF;
 	IF NOT lasts THEN
 		held := ARRAY(SELECT s.seq FROM job_state s
-			WHERE s.stage < 4 AND s.seq IN (SELECT e.seq
-				FROM jsonb_to_recordset(jobs) p (needs text[])
-				CROSS JOIN unnest(p.needs) n (id)
-				JOIN job_entry e ON e.id = n.id)
+			WHERE s.stage < 4 AND s.seq = ANY (ARRAY(
+				SELECT e.seq FROM job_entry e
+				WHERE e.id = ANY (ARRAY(SELECT n.id
+					FROM jsonb_to_recordset(jobs)
+						p (needs text[])
+					CROSS JOIN unnest(p.needs) n (id)))))
 			ORDER BY s.seq FOR SHARE);
 	END IF;
 
@@ -144,7 +150,7 @@ BEGIN
 	CROSS JOIN unnest(p.needs) n (id)
 	WHERE e.seq = ANY (fresh) AND NOT EXISTS (SELECT 1
 		FROM job_entry d JOIN job_state s ON s.seq = d.seq
-		WHERE d.id = n.id AND s.stage = 4)
+		WHERE d.id = n.id AND s.stage = 4 OFFSET 0)
 	ON CONFLICT DO NOTHING;
 
 	UPDATE job_state SET stage = 0

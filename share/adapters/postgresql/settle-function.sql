@@ -4,8 +4,7 @@
 -- of its events the batch holds. Jobs are locked in the order of their
 -- numbers, so that no two batches wait for each other.
 CREATE OR REPLACE FUNCTION :"schema".change_jobs(events :"schema".told[], now bigint)
-RETURNS SETOF :"schema".changed LANGUAGE plpgsql
-SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+RETURNS SETOF :"schema".changed LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY
 	UPDATE job_state s SET
@@ -55,9 +54,11 @@ BEGIN
 			FROM unnest(events) e
 			WHERE e.job IS NOT NULL AND e.event <> 'alive') v
 		ORDER BY v.job, v.epoch, v.worker, v.ending DESC, v.i) f
-	-- + 0: looked for by its number, never by the index of what runs.
-	WHERE s.seq = f.job AND s.stage + 0 = 3 AND s.epoch = f.epoch
-		AND s.worker = f.worker
+	-- By their numbers, in order, whatever the plan; + 0: never by the
+	-- index of what runs.
+	WHERE s.seq = ANY (ARRAY(SELECT e.job FROM unnest(events) e))
+		AND s.seq = f.job AND s.stage + 0 = 3
+		AND s.epoch = f.epoch AND s.worker = f.worker
 	RETURNING s.seq, s.epoch, s.worker, s.stage, s.run_ms, f.i, f.event;
 END
 $$
@@ -99,23 +100,25 @@ DECLARE
 	low bigint := (SELECT min(job) FROM job_need WHERE early);
 	most bigint;
 	need record;
+	is_now integer;
 	completed text[];
 BEGIN
 	IF low IS NULL THEN
 		RETURN;
 	END IF;
 	most := (SELECT max(job) FROM job_need WHERE early);
-	FOR need IN SELECT n.id, n.job, s.stage
-		FROM (SELECT id, job FROM job_need WHERE early AND job >= low
-				+ floor(random() * (most - low + 1))::bigint
-			ORDER BY job LIMIT 500) n
-		JOIN job_entry e ON e.id = n.id
-		JOIN job_state s ON s.seq = e.seq
-		FOR SHARE OF s SKIP LOCKED
+	FOR need IN SELECT id, job FROM job_need
+		WHERE early AND job >= low
+			+ floor(random() * (most - low + 1))::bigint
+		ORDER BY job LIMIT 500
 	LOOP
-		IF need.stage = 4 THEN
+		SELECT s.stage INTO is_now FROM job_state s
+		WHERE s.seq = (SELECT e.seq FROM job_entry e
+			WHERE e.id = need.id)
+		FOR SHARE SKIP LOCKED;
+		IF is_now = 4 THEN
 			completed := completed || need.id;
-		ELSE
+		ELSIF is_now IS NOT NULL THEN
 			UPDATE job_need SET early = false
 			WHERE id = need.id AND job = need.job;
 		END IF;
@@ -154,14 +157,14 @@ DECLARE
 BEGIN
 	SELECT array_agg(ROW(v.i, v.event, v.id, v.epoch, v.worker, v.n,
 		v.reason, v.retry, v.retry_after_ms, v.error, v.waiting,
-		v.jobs, v.line, j.seq)::told ORDER BY v.i) INTO events
+		v.jobs, v.line, (SELECT j.seq FROM job_entry j
+			WHERE j.id = v.id))::told ORDER BY v.i) INTO events
 	FROM ROWS FROM (jsonb_to_recordset(request) AS (event text, id text,
 		epoch bigint, worker text, n bigint, reason text,
 		retry boolean, retry_after_ms bigint, error text,
 		waiting boolean, jobs jsonb, line text)) WITH ORDINALITY
 		v (event, id, epoch, worker, n, reason, retry, retry_after_ms,
-		error, waiting, jobs, line, i)
-	LEFT JOIN job_entry j ON j.id = v.id;
+		error, waiting, jobs, line, i);
 	IF cardinality(events) > 500 THEN
 		RAISE 'a request has at most 500 events, this one %',
 			cardinality(events);
@@ -193,8 +196,8 @@ BEGIN
 	END IF;
 	IF EXISTS (SELECT 1 FROM unnest(done) d WHERE d.stage = 2) THEN
 		PERFORM ring_idle(ARRAY(SELECT DISTINCT s.queue
-			FROM unnest(done) d JOIN job_state s ON s.seq = d.job
-			WHERE d.stage = 2));
+			FROM job_state s WHERE s.seq = ANY (ARRAY(SELECT d.job
+				FROM unnest(done) d WHERE d.stage = 2))));
 	END IF;
 	IF EXISTS (SELECT 1 FROM unnest(events) e WHERE e.event = 'alive') THEN
 		PERFORM renew_jobs(events, now);
@@ -208,9 +211,9 @@ BEGIN
 				']'), ',' ORDER BY o)
 			FROM jsonb_array_elements(e.jobs)
 				WITH ORDINALITY t (a, o)
-			WHERE NOT EXISTS (SELECT 1 FROM job_entry j
-				JOIN job_state h ON h.seq = j.seq
-				WHERE j.id = a ->> 0 AND h.stage = 3
+			WHERE NOT EXISTS (SELECT 1 FROM job_state h
+				WHERE h.seq = (SELECT j.seq FROM job_entry j
+					WHERE j.id = a ->> 0) AND h.stage + 0 = 3
 				AND h.epoch = (a ->> 1)::bigint
 				AND h.worker = e.worker)), ']',
 			CASE WHEN e.waiting THEN ',"started":[' END,
@@ -218,9 +221,9 @@ BEGIN
 				a ->> 0, '",', a ->> 1, ']'), ',' ORDER BY o)
 			FROM jsonb_array_elements(e.jobs)
 				WITH ORDINALITY t (a, o)
-			WHERE EXISTS (SELECT 1 FROM job_entry j
-				JOIN job_state h ON h.seq = j.seq
-				WHERE j.id = a ->> 0 AND h.stage = 3
+			WHERE EXISTS (SELECT 1 FROM job_state h
+				WHERE h.seq = (SELECT j.seq FROM job_entry j
+					WHERE j.id = a ->> 0) AND h.stage + 0 = 3
 				AND h.epoch = (a ->> 1)::bigint
 				AND h.worker = e.worker
 				AND h.started_ms IS NOT NULL)) END,
@@ -246,8 +249,8 @@ BEGIN
 	FROM unnest(events) e
 	LEFT JOIN unnest(done) d ON d.job = e.job AND d.epoch = e.epoch
 		AND d.worker = e.worker
-	LEFT JOIN job_state s ON s.seq = e.job
-		AND (d.job IS NULL OR e.i > d.i)
+	LEFT JOIN LATERAL (SELECT * FROM job_state h WHERE h.seq = e.job
+		AND (d.job IS NULL OR e.i > d.i) OFFSET 0) s ON true
 	ORDER BY e.i;
 END
 $$
