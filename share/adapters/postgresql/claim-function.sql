@@ -325,7 +325,8 @@ DECLARE
 	lease text;
 	first bigint; -- of its events
 BEGIN
-	SELECT * INTO asked FROM jsonb_to_record(request::jsonb) q ("limit" integer,
+	SELECT * INTO asked FROM jsonb_to_record(request::jsonb) q (
+		"limit" integer,
 		worker text, lease double precision, ring boolean, flow text,
 		queues text[], ids text[], held jsonb, events jsonb,
 		count boolean);

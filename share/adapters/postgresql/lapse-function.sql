@@ -1,6 +1,7 @@
 -- Writes what the store itself does to a job: one event, its line without
 -- the closing brace.
-CREATE OR REPLACE FUNCTION :"schema".end_job(number bigint, state :"schema".job_state,
+CREATE OR REPLACE FUNCTION :"schema".end_job(number bigint,
+	state :"schema".job_state,
 	becomes integer, event text, why text, complaint text, now bigint)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -3,7 +3,8 @@
 -- the first ending of a job counts, so each job is updated once however many
 -- of its events the batch holds. Jobs are locked in the order of their
 -- numbers, so that no two batches wait for each other.
-CREATE OR REPLACE FUNCTION :"schema".change_jobs(events :"schema".told[], now bigint)
+CREATE OR REPLACE FUNCTION :"schema".change_jobs(events :"schema".told[],
+	now bigint)
 RETURNS SETOF :"schema".changed LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY
@@ -130,7 +131,8 @@ $$
 -- Renewals: an alive event names its jobs by (id, epoch). One that waits (a
 -- claim's, for what it has printed) renews only what has not started. What
 -- somebody else has locked is being settled just now.
-CREATE OR REPLACE FUNCTION :"schema".renew_jobs(events :"schema".told[], now bigint)
+CREATE OR REPLACE FUNCTION :"schema".renew_jobs(events :"schema".told[],
+	now bigint)
 RETURNS void LANGUAGE sql SET search_path = :"schema", pg_temp AS $$
 	UPDATE job_state SET lease_until = now + lease_ms, renewed_ms = now
 	WHERE seq = ANY (ARRAY(SELECT s.seq
