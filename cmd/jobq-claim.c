@@ -17,7 +17,6 @@
 
 static struct jobq_claim_options given = {
 	.limit = -1,
-	.interval_ms = 1000,
 };
 
 static struct jobq_ring_options ring = { .ahead = -1, .for_ms = -1 };
@@ -53,8 +52,9 @@ static const struct jobq_opt options[] = {
 	    "how long a claim holds without a sign of life (30s)", 100,
 	    INT64_MAX, NULL },
 	{ "interval", 0, JOBQ_OPT_DURATION, &given.interval_ms, "DURATION",
-	    "how often to look while there is nothing (1s)", 10, INT64_MAX,
-	    NULL },
+	    "how often to look while there is nothing (1s; 3s where the "
+	    "store rings)",
+	    10, INT64_MAX, NULL },
 	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
 	JOBQ_OPT_END,

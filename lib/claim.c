@@ -241,7 +241,7 @@ claim_next(struct claim *claim)
 {
 	int64_t left = claim->options->limit - claim->claimed;
 	int64_t limit = 1;
-	int64_t wait = claim->options->interval_ms;
+	int64_t wait = jobq_claim_interval(claim->options, claim->store);
 
 	if (claim->options->limit >= 0) {
 		if (left <= 0) {

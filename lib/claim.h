@@ -19,7 +19,7 @@ struct jobq_claim_options {
 	bool follow;	     /* wait for more when there is none */
 	bool from_ids;	     /* claim what standard input names */
 	int64_t lease_ms;    /* 0: the adapter's own */
-	int64_t interval_ms; /* between looks while there is nothing */
+	int64_t interval_ms; /* see jobq_claim_interval(); 0: not given */
 	const char *worker;  /* NULL: host:pid:random */
 	const char *flow;    /* or NULL */
 	struct jobq_list queues;

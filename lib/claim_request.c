@@ -8,6 +8,9 @@
 
 #include "banned.h"
 
+#define INTERVAL_MS 1000
+#define LISTENING_MS 3000
+
 /* Where leases are not renewed waits are measured by this one. */
 #define MEASURE_MS 30000
 
@@ -134,4 +137,13 @@ jobq_claim_event(struct jobq_event *event, const char *line, size_t len,
 			*next_in_ms = (int64_t)(seconds * 1000) + 1;
 	}
 	return status;
+}
+
+int64_t
+jobq_claim_interval(
+    const struct jobq_claim_options *options, struct jobq_store *store)
+{
+	if (options->interval_ms > 0)
+		return options->interval_ms;
+	return jobq_store_listens(store) ? LISTENING_MS : INTERVAL_MS;
 }

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "json.h"
 #include "status.h"
+#include "store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,5 +53,12 @@ enum jobq_status jobq_claim_id(struct jobq_span line,
  */
 enum jobq_status jobq_claim_event(struct jobq_event *event, const char *line,
     size_t len, int64_t *next_in_ms, struct jobq_err *err);
+
+/*
+ * How long to wait between looks while there is nothing, in ms: what is given,
+ * else 1 s, or 3 s while the store tells of every job that becomes ready.
+ */
+int64_t jobq_claim_interval(
+    const struct jobq_claim_options *options, struct jobq_store *store);
 
 #endif

@@ -12,7 +12,7 @@
 #include "store.h"
 #include "url.h"
 
-#define JOBQ_DRIVER_ABI 1
+#define JOBQ_DRIVER_ABI 2
 
 struct jobq_driver {
 	unsigned abi;
@@ -37,6 +37,8 @@ struct jobq_driver {
 	    jobq_line_fn *line, void *context, struct jobq_err *err);
 	int (*fd)(void *handle);     /* may be NULL: -1 */
 	void (*heard)(void *handle); /* may be NULL */
+	/* Whether all that makes a job ready is heard; may be NULL: no. */
+	bool (*listens)(void *handle);
 	void (*close)(void *handle);
 };
 

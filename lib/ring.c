@@ -15,7 +15,8 @@
  *
  * A turn is due at once for an alive line, and for an ending, unless more jobs
  * are with the runner than it has places: then it waits 1 ms for the next, so
- * that short jobs share a commit and no place is empty meanwhile. It is due
+ * that short jobs share a commit and no place is empty meanwhile; of many
+ * places it waits 4 ms, as long as half of them are busy. It is due
  * after 3 ms for other events (a short job's start goes with its end), when
  * there is a free place and a look is worth while (hint, interval, next_in),
  * and once a second while jobs are held, to hear of those that are to be
@@ -39,8 +40,10 @@
 
 #include "banned.h"
 
-#define SHARE_MS 3	 /* other events wait so long for an ending */
-#define SHARE_END_MS 1	 /* an ending for another, while all places are full */
+#define SHARE_MS 3	/* other events wait so long for an ending */
+#define SHARE_END_MS 1	/* an ending for another, while all places are full */
+#define SHARE_MANY_MS 4 /* the same, while half of many places are */
+#define MANY_PLACES 64
 #define CHECK_MS 1000	 /* between questions about what is held */
 #define HINT_CHECK_MS 50 /* the same after a hint: it may be a cancel */
 #define HINT_LOOK_MS 5	 /* between looks for jobs, however many hints come */
@@ -147,10 +150,14 @@ next_turn(struct jobq_ring *ring, int64_t now)
 
 	if (ring->alive.count > 0)
 		return now;
-	if (ring->ending_since != 0)
-		return busy > ring->options->places
-			   ? ring->ending_since + SHARE_END_MS
-			   : now;
+	if (ring->ending_since != 0) {
+		if (busy > ring->options->places)
+			return ring->ending_since + SHARE_END_MS;
+		if (ring->options->places >= MANY_PLACES &&
+		    2 * busy > ring->options->places)
+			return ring->ending_since + SHARE_MANY_MS;
+		return now;
+	}
 	if (ring->events.count > 0)
 		at = ring->waiting_since + SHARE_MS;
 	if (room > 0 && ring->look_ms < at)

@@ -248,7 +248,7 @@ forget_silent(struct jobq_ring *ring, int64_t now)
 static void
 plan_look(struct jobq_ring *ring, int64_t now)
 {
-	int64_t wait = ring->options->claim.interval_ms;
+	int64_t wait = jobq_claim_interval(&ring->options->claim, ring->store);
 
 	ring->asked_ms = now;
 	if (!ring->idle) {

@@ -238,6 +238,13 @@ jobq_store_heard(struct jobq_store *store)
 		store->driver->heard(store->handle);
 }
 
+bool
+jobq_store_listens(struct jobq_store *store)
+{
+	return store->driver->listens != NULL &&
+	       store->driver->listens(store->handle);
+}
+
 const struct jobq_adapter *
 jobq_store_adapter(const struct jobq_store *store)
 {

@@ -107,6 +107,12 @@ enum jobq_status jobq_store_make(
 int jobq_store_fd(struct jobq_store *store);
 void jobq_store_heard(struct jobq_store *store);
 
+/*
+ * Whether the descriptor tells of every job that becomes ready, so that who
+ * waits may look less often. False as soon as that is in doubt.
+ */
+bool jobq_store_listens(struct jobq_store *store);
+
 /* What the adapter can do, and the URL without secrets; the store's own. */
 const struct jobq_adapter *jobq_store_adapter(const struct jobq_store *store);
 const char *jobq_store_name(const struct jobq_store *store);

@@ -119,6 +119,25 @@ listens_anew() {
 	not test -e work.status
 }
 
+@test "postgresql: who hears the bell looks less often than who does not" {
+	local last
+	jobq-push </dev/null
+	mkfifo rung.in polls.in
+	looks() { [ "$(grep -c 'claim took' rung.err)" -ge 4 ]; }
+	background rung jobq-claim --ring 1 --log-level debug --log-format json
+	background polls jobq-claim -S "$JOBQ_URL&listen=0" --ring 1 \
+		--log-level debug
+	exec 8>rung.in 9>polls.in
+	wait_until 60 looks
+	last=$(jq -r 'select(.msg | contains("claim took")).ts' rung.err |
+		tail -n 2 | jq -Rs 'def ms: (.[:19] + "Z" | fromdate) * 1000
+			+ (.[20:23] | tonumber);
+			split("\n") | (.[1] | ms) - (.[0] | ms)')
+	((last >= 2900))
+	(($(grep -c 'claim took' polls.err) > $(grep -c 'claim took' rung.err)))
+	exec 8>&- 9>&-
+}
+
 # --- names and payloads ------------------------------------------------------
 
 # Thirty texts that are names.

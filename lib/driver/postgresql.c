@@ -178,6 +178,17 @@ postgresql_heard(void *handle)
 	jobq_pg_ear_turn(&store->ear, &store->settings);
 }
 
+/* Somebody has to ring, too: the adapter says that its push does. */
+static bool
+postgresql_listens(void *handle)
+{
+	const struct jobq_pg *store = handle;
+
+	return store->ear.conn != NULL &&
+	       store->ear.state == JOBQ_PG_LISTENING &&
+	       jobq_adapter_hints(store->adapter, "push");
+}
+
 /* The version that is there when this runs; always the same text. */
 static const char *
 postgresql_library(void)
@@ -201,5 +212,6 @@ const struct jobq_driver jobq_driver = {
 	.call = postgresql_call,
 	.fd = postgresql_fd,
 	.heard = postgresql_heard,
+	.listens = postgresql_listens,
 	.close = jobq_pg_close,
 };
