@@ -130,7 +130,8 @@ JOBQ_TEST(a_child_without_a_pidfd_is_looked_at_or_gets_one)
 	check(jobq_child_reap(&child, &status, &usage));
 	check_int(WEXITSTATUS(status), 7);
 	check_int(child.pidfd, -1);
-	start_sh("sleep 1000");
+	/* No child of its own is left behind by the kill. */
+	start_sh("exec sleep 1000");
 	check(!jobq_child_exited(&child));
 	check(jobq_child_watch(&child));
 	jobq_child_signal(&child, SIGKILL);
