@@ -128,8 +128,14 @@ ends() {
 
 @test "run: --halt counts jobs, not attempts" {
 	jobs_to 3 >in
-	go --retries 1 --backoff 0.01s --halt soon,fail=2 -- sh -c '
-		test "$JOBQ_ID$JOBQ_ATTEMPT" = j12'
+	# The others fail when the first has completed in its second attempt.
+	go -j 3 --retries 1 --backoff 0.01s --halt soon,fail=2 -- sh -c '
+		case $JOBQ_ID$JOBQ_ATTEMPT in
+		j11) exit 1 ;;
+		j12) exec touch done ;;
+		esac
+		until test -e done; do sleep 0.01; done
+		exit 1'
 	same 'j1 completed j2 failed j3 failed' "$(ends)"
 }
 
