@@ -203,3 +203,24 @@ has_seen() { # ID
 	jobq-watch --since 0 --no-follow >after
 	same "gap $seq" "$(jq -r '"\(.event) \(.until)"' after)"
 }
+
+# A mark is what a connection remembers of a long look; here it is set by hand.
+@test "postgresql: a mark holds while it yields enough, and hides nothing for long" {
+	jq -nc '{id: "a"}, {id: "b"}, {id: "c"}, {id: "d"}' | jobq-push >pushed
+	session a
+	ask a "SELECT set_config('jobq.mark_' || md5('$schema:t:default'),
+		concat_ws(',', 0, (SELECT seq FROM job_entry WHERE id = 'b'),
+		now_ms() + 600000), false)"
+	ask a "$(verb 'claim({})')"
+	state_is c running
+	state_is a pending
+	# The rest: one behind the mark, then those in front of it.
+	ask a "$(verb 'claim({limit: 3})')"
+	same 4 "$(sql "SELECT count(*) FROM job WHERE state = 'running'")"
+	# One whose time is past holds for nothing.
+	ask a "SELECT set_config('jobq.mark_' || md5('$schema:t:default'),
+		concat_ws(',', 0, 999999, now_ms() - 1), false)"
+	jq -nc '{id: "e"}' | jobq-push >pushed
+	ask a "$(verb 'claim({})')"
+	state_is e running
+}

@@ -1,6 +1,6 @@
 -- The table of the issues, if there is none; one that is there is never
 -- changed. Two that run this at once wait for each other.
-SELECT pg_advisory_xact_lock(1785684468)
+SELECT pg_advisory_xact_lock(1785684596)
 ---
 DO $$
 BEGIN

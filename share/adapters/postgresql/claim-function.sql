@@ -60,6 +60,7 @@ $$
 -- long as the look took, at most 2 s: a twentieth of the time is lost, and
 -- what came in front of the mark waits no longer than that. A mark that does
 -- not yield enough is forgotten at once, and what is before it looked at.
+-- Without locks nothing is taken yet, so the mark is before the first job.
 CREATE OR REPLACE FUNCTION :"schema".walk_ready(of_queue text, most integer,
 	now bigint, locks boolean)
 RETURNS TABLE (seq bigint, priority bigint, bytes integer)
@@ -75,8 +76,8 @@ DECLARE
 	took double precision;
 	got integer := 0;
 	part integer;
-	last_seq bigint;
-	last_priority bigint;
+	to_seq bigint; -- where the next mark is
+	to_priority bigint;
 BEGIN
 	-- mark: priority, seq, until when it holds
 	IF mark[3] > now THEN
@@ -86,8 +87,10 @@ BEGIN
 				high, most, now, locks)
 		LOOP
 			got := got + 1;
-			last_seq := seq;
-			last_priority := priority;
+			IF locks OR to_seq IS NULL THEN
+				to_seq := seq - (NOT locks)::integer;
+				to_priority := priority;
+			END IF;
 			RETURN NEXT;
 		END LOOP;
 		IF got < most THEN
@@ -96,17 +99,16 @@ BEGIN
 					-high, most - got, now, locks)
 			LOOP
 				got := got + 1;
-				last_seq := seq;
-				last_priority := priority;
+				IF locks OR to_seq IS NULL THEN
+					to_seq := seq - (NOT locks)::integer;
+					to_priority := priority;
+				END IF;
 				RETURN NEXT;
 			END LOOP;
 		END IF;
 		IF got >= most THEN
-			IF locks THEN
-				PERFORM set_config(setting, concat_ws(',',
-					last_priority, last_seq, until),
-					false);
-			END IF;
+			PERFORM set_config(setting, concat_ws(',',
+				to_priority, to_seq, until), false);
 			RETURN;
 		END IF;
 	END IF;
@@ -118,12 +120,13 @@ BEGIN
 				now, locks)
 		LOOP
 			got := got + 1;
-			last_seq := seq;
-			last_priority := priority;
+			IF locks OR to_seq IS NULL THEN
+				to_seq := seq - (NOT locks)::integer;
+				to_priority := priority;
+			END IF;
 			RETURN NEXT;
 		END LOOP;
 	ELSE
-		part := got;
 		RETURN QUERY SELECT * FROM ready_below(of_queue, high, mark[1],
 			most - got, now, locks);
 		GET DIAGNOSTICS part = ROW_COUNT;
@@ -132,9 +135,9 @@ BEGIN
 			-high, mark[2], most - got, now, locks);
 	END IF;
 	took := extract(epoch FROM clock_timestamp() - begun) * 1000;
-	IF took > 5 + most * 0.02 AND last_seq IS NOT NULL THEN
-		PERFORM set_config(setting, concat_ws(',', last_priority,
-			last_seq, now + least(2000, (20 * took)::bigint)),
+	IF took > 5 + most * 0.02 AND to_seq IS NOT NULL THEN
+		PERFORM set_config(setting, concat_ws(',', to_priority,
+			to_seq, now + least(2000, (20 * took)::bigint)),
 			false);
 	ELSIF mark IS NOT NULL THEN
 		PERFORM set_config(setting, '', false);

@@ -12,7 +12,7 @@ LANGUAGE sql VOLATILE SET search_path = :"schema", pg_temp AS $$
 			SELECT x.transactionid FROM pg_locks x
 			WHERE x.pid = l.pid AND x.locktype = 'transactionid'
 				AND x.mode = 'ExclusiveLock') t ON true
-		WHERE l.locktype = 'advisory' AND l.classid = 1785684466
+		WHERE l.locktype = 'advisory' AND l.classid = 1785684594
 			AND l.objid = (hashtext(:'schema')::bigint
 				& 4294967295)::oid
 			AND l.database = (SELECT d.oid FROM pg_database d

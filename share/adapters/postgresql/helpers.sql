@@ -5,6 +5,9 @@
 -- are empty. So none leaves it to the planner how a large table is joined: it
 -- is reached by = ANY (an array), or by a LATERAL with OFFSET 0, which looks
 -- each row up by its index.
+--
+-- Advisory locks are numbered from 1785684593, the letters jobq, on: of init,
+-- of who writes events, of who prunes; behind that stands the schema.
 CREATE OR REPLACE FUNCTION :"schema".now_ms() RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
 	SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -82,7 +85,7 @@ DECLARE
 	late boolean := pg_current_xact_id_if_assigned() IS NOT NULL;
 	number bigint;
 BEGIN
-	PERFORM pg_advisory_xact_lock_shared(1785684466, hashtext(:'schema'));
+	PERFORM pg_advisory_xact_lock_shared(1785684594, hashtext(:'schema'));
 	IF NOT late THEN
 		RETURN pg_current_xact_id()::text::bigint << 10;
 	END IF;

@@ -6,7 +6,7 @@
 -- role works with USAGE of the schema and SELECT, INSERT, UPDATE and DELETE of
 -- all its tables; the functions are everybody's and run with the rights of who
 -- calls them, so USAGE and EXECUTE alone are not enough, to push either.
-SELECT pg_advisory_xact_lock(1785684465, hashtext(:'schema'))
+SELECT pg_advisory_xact_lock(1785684593, hashtext(:'schema'))
 ---
 -- A role that may not make schemas may have been given one.
 DO $$

@@ -155,7 +155,6 @@ RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	events told[];
 	done changed[];
-	ended bigint[];
 BEGIN
 	SELECT array_agg(ROW(v.i, v.event, v.id, v.epoch, v.worker, v.n,
 		v.reason, v.retry, v.retry_after_ms, v.error, v.waiting,
@@ -296,7 +295,7 @@ BEGIN
 	first := (SELECT min(prune_ms) FROM job_state);
 	PERFORM looked('prune', now, begun);
 	IF coalesce(first, now + 1) > now OR NOT
-		pg_try_advisory_xact_lock(1785684467, hashtext(:'schema')) THEN
+		pg_try_advisory_xact_lock(1785684595, hashtext(:'schema')) THEN
 		RETURN;
 	END IF;
 	gone := ARRAY(SELECT seq FROM job_state WHERE prune_ms <= now
