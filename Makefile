@@ -9,8 +9,8 @@
 #
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
 # SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
-# into the commands; without PostgreSQL), WITH_SQLITE=auto|yes|no,
-# WITH_POSTGRESQL=auto|yes|no.
+# into the commands; without PostgreSQL), WITH_SQLITE=auto|yes|no, and
+# WITH_POSTGRESQL and WITH_REDIS alike.
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
@@ -24,8 +24,7 @@
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 V ?= 0
-WITH_SQLITE ?= auto
-WITH_POSTGRESQL ?= auto
+$(foreach s,SQLITE POSTGRESQL REDIS,$(eval WITH_$(s) ?= auto))
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -84,17 +83,18 @@ link = $(CC) $(CFLAGS) $(ours) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 # --- libraries of the drivers -----------------------------------------------
 # A driver that needs a library has these lines here: its header, its switch,
 # how it is linked, and how when that fails.
-
 header_sqlite := sqlite3.h
 with_sqlite := $(WITH_SQLITE)
 link_sqlite := -l:libsqlite3.a -lm
 else_sqlite := -lsqlite3
-
 # Not with STATIC=1: libpq.a needs what no package has.
 header_postgresql := libpq-fe.h
 with_postgresql := $(if $(STATIC),no,$(WITH_POSTGRESQL))
 link_postgresql := -lpq
-else_postgresql := -lpq
+header_redis := hiredis/hiredis.h
+with_redis := $(WITH_REDIS)
+link_redis := -l:libhiredis.a
+else_redis := -lhiredis
 
 found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
 	-o /dev/null /dev/null 2>/dev/null && echo yes)

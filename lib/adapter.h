@@ -65,7 +65,7 @@ bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
 
-/* Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 _ . - */
+/* Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 _ . : - */
 bool jobq_adapter_may_be(const char *value);
 
 /*

@@ -129,7 +129,7 @@ bool
 jobq_adapter_may_be(const char *value)
 {
 	size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "abcdefghijklmnopqrstuvwxyz0123456789_.-");
+				   "abcdefghijklmnopqrstuvwxyz0123456789_.:-");
 
 	return len <= VALUE_MAX && value[len] == '\0';
 }
@@ -179,7 +179,7 @@ read_parameters(struct jobq_adapter *adapter, const struct jobq_object *object,
 			continue;
 		status = bad_member(adapter, "parameters",
 		    "an object of names (a-z 0-9 _) and their values as "
-		    "strings (at most 63 of A-Z a-z 0-9 _ . -)",
+		    "strings (at most 63 of A-Z a-z 0-9 _ . : -)",
 		    err);
 	}
 	return status;

@@ -142,10 +142,11 @@ jobq_doctor_files(const struct jobq_doctor *doctor, const char *given)
 	struct stat st;
 	char *slash;
 
-	/* Behind "//" stands a server, not a path. */
+	/* Behind "//" stands a server, not a path, as behind a socket. */
 	if (jobq_url_parse(&url, given, NULL) == JOBQ_OK &&
 	    jobq_url_path(&url, &path, NULL) == JOBQ_OK && path.len > 0 &&
-	    strncmp(path.data, "//", 2) != 0 && stat(path.data, &st) == 0) {
+	    strncmp(path.data, "//", 2) != 0 && stat(path.data, &st) == 0 &&
+	    !S_ISSOCK(st.st_mode)) {
 		check_modes(doctor, path.data, &text);
 		slash = strrchr(path.data, '/');
 		if (slash == NULL)

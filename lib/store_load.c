@@ -101,11 +101,20 @@ load(const char *path, const char *scheme, const struct jobq_driver **driver,
 	return JOBQ_OK;
 }
 
-/* libpq knows its URLs by two schemes. */
+/* Some stores are known by more than one scheme. */
 static const char *
 driver_of(const char *scheme)
 {
-	return strcmp(scheme, "postgres") == 0 ? "postgresql" : scheme;
+	static const char *const other[][2] = {
+		{ "postgres", "postgresql" },
+		{ "rediss", "redis" },
+		{ "unix", "redis" },
+	};
+
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		if (strcmp(scheme, other[i][0]) == 0)
+			return other[i][1];
+	return scheme;
 }
 
 enum jobq_status

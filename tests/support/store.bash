@@ -41,6 +41,7 @@ lacking() {
 	local scheme
 	scheme=$(store_url "$1")
 	scheme=${scheme%%:*}
+	[ "$scheme" != unix ] || scheme=redis
 	"$JOBQ_BUILD/bin/jobq" --version | grep -qE "^driver $scheme(:|\$)" || {
 		echo "this build has no driver '$scheme'"
 		return

@@ -1,0 +1,169 @@
+/*
+ * The driver of Redis: keys under one prefix, its texts from an adapter.
+ *
+ * A verb is the script VERB.lua, called with KEYS[1] = the prefix, ARGV[1] =
+ * the request and ARGV[2] = the adapter's parameters, an object of strings.
+ * A script is one step of the server, so a verb is done whole; its answer is
+ * an array of lines, which the server sends when its append-only file says
+ * that it may. An answer whose first element is "inbox" is no answer yet: see
+ * redis_inbox.c.
+ */
+#include "redis_inside.h"
+
+#include "clock.h"
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "banned.h"
+
+/* What of a server's settings a script cannot ask for, as an object. */
+static enum jobq_status
+ask_settings(
+    struct jobq_redis *store, struct jobq_buf *out, struct jobq_err *err)
+{
+	struct jobq_redis_command command = { .count = 0 };
+	redisReply *reply = NULL;
+	enum jobq_status status;
+
+	jobq_redis_word(&command, "CONFIG", 6);
+	jobq_redis_word(&command, "GET", 3);
+	jobq_redis_word(&command, "appendfsync", 11);
+	status = jobq_redis_ask(store, &command, &reply, err);
+	jobq_buf_putc(out, '{');
+	/* Who may not ask is no worse off. */
+	if (status == JOBQ_OK && reply->type == REDIS_REPLY_ARRAY &&
+	    reply->elements == 2 &&
+	    reply->element[1]->type == REDIS_REPLY_STRING) {
+		jobq_buf_puts(out, "\"appendfsync\":");
+		jobq_json_put_lossy(out, reply->element[1]->str,
+		    (size_t)reply->element[1]->len);
+	}
+	jobq_buf_putc(out, '}');
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return status;
+}
+
+static bool
+lists_inbox(const redisReply *reply)
+{
+	if (reply->elements == 0 ||
+	    reply->element[0]->type != REDIS_REPLY_STRING ||
+	    strcmp(reply->element[0]->str, "inbox") != 0)
+		return false;
+	for (size_t i = 1; i < reply->elements; i++)
+		if (reply->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+static enum jobq_status
+hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
+    void *context, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+
+	for (size_t i = 0; i < reply->elements && status == JOBQ_OK; i++) {
+		const redisReply *element = reply->element[i];
+
+		if (element->type != REDIS_REPLY_STRING)
+			status = jobq_redis_said(store, element, err);
+		else if (line != NULL)
+			status = line(
+			    context, element->str, (size_t)element->len, err);
+	}
+	return status;
+}
+
+static enum jobq_status
+redis_call(void *handle, const char *verb, const char *request, size_t len,
+    int64_t deadline, jobq_line_fn *line, void *context, struct jobq_err *err)
+{
+	struct jobq_redis *store = handle;
+	struct jobq_buf settings = JOBQ_BUF_INIT;
+	const char *more[2] = { NULL, NULL };
+	redisReply *reply = NULL;
+	enum jobq_status status;
+
+	store->begun = jobq_mono_ms();
+	store->deadline = deadline;
+	jobq_redis_ear_tune(store, verb, request, len);
+	status = jobq_redis_ready(store, err);
+	if (status == JOBQ_OK)
+		jobq_redis_ear_start(store);
+	if (status == JOBQ_OK && strcmp(verb, "check") == 0) {
+		status = ask_settings(store, &settings, err);
+		more[1] = settings.data;
+	}
+	if (status == JOBQ_OK)
+		status = jobq_redis_run(
+		    store, verb, request, len, more, &reply, err);
+	if (status == JOBQ_OK && lists_inbox(reply)) {
+		status = jobq_redis_absorb(store, reply, err);
+		freeReplyObject(reply);
+		reply = NULL;
+		more[0] = "again";
+		if (status == JOBQ_OK)
+			status = jobq_redis_run(
+			    store, verb, request, len, more, &reply, err);
+	}
+	if (status == JOBQ_OK)
+		status = hand_out(store, reply, line, context, err);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	jobq_buf_release(&settings);
+	return status;
+}
+
+static int
+redis_fd(void *handle)
+{
+	struct jobq_redis *store = handle;
+
+	return store->listens ? jobq_bell_fd(&store->ear.bell) : -1;
+}
+
+static void
+redis_heard(void *handle)
+{
+	jobq_redis_ear_turn(handle);
+}
+
+/* Somebody has to ring, too: the adapter says that its push does. */
+static bool
+redis_listens(void *handle)
+{
+	const struct jobq_redis *store = handle;
+
+	return store->ear.conn != NULL &&
+	       store->ear.state == JOBQ_REDIS_LISTENING &&
+	       jobq_adapter_hints(store->adapter, "push");
+}
+
+/* Of the headers that this was made with; the library does not tell. */
+static const char *
+redis_library(void)
+{
+	static char text[32];
+
+	snprintf(text, sizeof text, "hiredis %d.%d.%d", HIREDIS_MAJOR,
+	    HIREDIS_MINOR, HIREDIS_PATCH);
+	return text;
+}
+
+extern const struct jobq_driver jobq_driver;
+
+const struct jobq_driver jobq_driver = {
+	.abi = JOBQ_DRIVER_ABI,
+	.scheme = "redis",
+	.needs_adapter = true,
+	.library = redis_library,
+	.open = jobq_redis_open,
+	.call = redis_call,
+	.fd = redis_fd,
+	.heard = redis_heard,
+	.listens = redis_listens,
+	.close = jobq_redis_close,
+};

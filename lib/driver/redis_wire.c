@@ -1,0 +1,426 @@
+/*
+ * The connection. hiredis parses and writes the protocol; the socket does not
+ * block, and each wait ends at the deadline of the call. After a failure
+ * whose outcome is not known the connection is dropped, and JOBQ_AGAIN says
+ * so: every verb can be made again.
+ *
+ * What a server answers is bounded, in bytes and in elements of an array.
+ */
+#include "redis_inside.h"
+
+#include "clock.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+/* A page, a batch's answers and a line of the largest, twice that. */
+#define RECEIVED_MOST ((size_t)32 << 20)
+#define ELEMENTS_MOST 65536
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t count_of_elements;
+#else
+typedef int count_of_elements;
+#endif
+
+static enum jobq_status
+fail(struct jobq_redis *store, enum jobq_status status, const char *why,
+    struct jobq_err *err)
+{
+	return jobq_fail(
+	    err, status, "unable to use store '%s': %s", store->name.data, why);
+}
+
+void
+jobq_redis_drop(struct jobq_redis *store)
+{
+	if (store->conn != NULL)
+		redisFree(store->conn);
+	store->conn = NULL;
+}
+
+static enum jobq_status
+late(struct jobq_redis *store, const char *what, struct jobq_err *err)
+{
+	long long ms = (long long)(jobq_mono_ms() - store->begun);
+
+	jobq_redis_drop(store);
+	return jobq_fail(err, JOBQ_AGAIN,
+	    "unable to use store '%s': it did not %s within %lld.%lld s",
+	    store->name.data, what, ms / 1000, ms % 1000 / 100);
+}
+
+static enum jobq_status
+lost(struct jobq_redis *store, int error, struct jobq_err *err)
+{
+	jobq_redis_drop(store);
+	return fail(store, JOBQ_AGAIN,
+	    error == 0 ? "the server has closed the connection"
+		       : strerror(error),
+	    err);
+}
+
+/* Waits for the socket; JOBQ_EMPTY when the deadline has come. */
+static enum jobq_status
+wait_for(struct jobq_redis *store, short events, int64_t deadline,
+    struct jobq_err *err)
+{
+	struct pollfd fd = { .fd = store->conn->fd, .events = events };
+	int64_t left;
+	int ready;
+
+	do {
+		left = deadline - jobq_mono_ms();
+		ready = poll(&fd, 1,
+		    left < 0	       ? 0
+		    : left > INT32_MAX ? INT32_MAX
+				       : (int)left);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return lost(store, errno, err);
+	return ready == 0 ? JOBQ_EMPTY : JOBQ_OK;
+}
+
+/* --- bounded answers --------------------------------------------------------
+ */
+
+static void *
+bounded_array(const redisReadTask *task, count_of_elements elements)
+{
+	const struct jobq_redis_bound *bound = task->privdata;
+
+	return elements > ELEMENTS_MOST
+		   ? NULL
+		   : bound->own.createArray(task, elements);
+}
+
+void
+jobq_redis_bind(redisContext *conn, struct jobq_redis_bound *bound)
+{
+	bound->own = bound->bounded = *conn->reader->fn;
+	bound->bounded.createArray = bounded_array;
+	conn->reader->fn = &bound->bounded;
+	conn->reader->privdata = bound;
+}
+
+/* What hiredis says of an answer that is none. */
+static enum jobq_status
+not_redis(struct jobq_redis *store, struct jobq_err *err)
+{
+	struct jobq_buf why = JOBQ_BUF_INIT;
+	enum jobq_status status;
+	bool memory = store->conn->reader->err == REDIS_ERR_OOM;
+
+	jobq_buf_printf(&why, "what the server answered is not Redis's: %s",
+	    memory ? "it is too long" : store->conn->reader->errstr);
+	status = fail(store, JOBQ_IO, why.data, err);
+	jobq_buf_release(&why);
+	jobq_redis_drop(store);
+	return status;
+}
+
+/* Reads what is there, if only a part of an answer. */
+static enum jobq_status
+receive(struct jobq_redis *store, struct jobq_err *err)
+{
+	char bytes[65536];
+	ssize_t got = read(store->conn->fd, bytes, sizeof bytes);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return JOBQ_OK;
+	if (got <= 0)
+		return lost(store, got < 0 ? errno : 0, err);
+	store->received += (size_t)got;
+	if (store->received > RECEIVED_MOST) {
+		jobq_redis_drop(store);
+		return fail(store, JOBQ_IO,
+		    "the server's answer has more than 32 MiB", err);
+	}
+	return redisReaderFeed(store->conn->reader, bytes, (size_t)got) ==
+		       REDIS_OK
+		   ? JOBQ_OK
+		   : not_redis(store, err);
+}
+
+/* The next answer; in the meantime what is unsent is sent. */
+static enum jobq_status
+answer(struct jobq_redis *store, bool unsent, redisReply **reply,
+    struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_OK;
+	void *got = NULL;
+	int sent = 0;
+
+	for (;;) {
+		if (unsent && redisBufferWrite(store->conn, &sent) != REDIS_OK)
+			return lost(store, errno, err);
+		unsent = unsent && !sent;
+		if (redisReaderGetReply(store->conn->reader, &got) != REDIS_OK)
+			return not_redis(store, err);
+		if (got != NULL)
+			break;
+		status = wait_for(store, unsent ? POLLIN | POLLOUT : POLLIN,
+		    store->deadline, err);
+		if (status == JOBQ_EMPTY)
+			return late(store, "answer", err);
+		if (status == JOBQ_OK)
+			status = receive(store, err);
+		if (status != JOBQ_OK)
+			return status;
+	}
+	*reply = got;
+	return JOBQ_OK;
+}
+
+void
+jobq_redis_word(
+    struct jobq_redis_command *command, const char *word, size_t len)
+{
+	if ((size_t)command->count == sizeof command->len / sizeof(size_t))
+		JOBQ_BUG("a command of too many words");
+	command->word[command->count] = word;
+	command->len[command->count++] = len;
+}
+
+static void
+put(struct jobq_redis_command *command, const char *word)
+{
+	jobq_redis_word(command, word, strlen(word));
+}
+
+enum jobq_status
+jobq_redis_ask(struct jobq_redis *store,
+    const struct jobq_redis_command *command, redisReply **reply,
+    struct jobq_err *err)
+{
+	/* hiredis does not change the words. */
+	struct jobq_redis_command words = *command;
+
+	store->received = 0;
+	if (redisAppendCommandArgv(
+		store->conn, words.count, words.word, words.len) != REDIS_OK) {
+		jobq_redis_drop(store);
+		return fail(store, JOBQ_AGAIN, "out of memory", err);
+	}
+	return answer(store, true, reply, err);
+}
+
+/* --- what a server says -----------------------------------------------------
+ */
+
+static enum jobq_status
+map_word(const char *text, size_t *own)
+{
+	static const struct {
+		const char *word;
+		enum jobq_status status;
+		bool own;
+	} map[] = {
+		{ "CONFIG ", JOBQ_CONFIG, true },
+		{ "INVALID ", JOBQ_INVALID, true },
+		{ "UNSUPPORTED ", JOBQ_UNSUPPORTED, true },
+		{ "AGAIN ", JOBQ_AGAIN, true },
+		{ "NOAUTH ", JOBQ_CONFIG, false },
+		{ "WRONGPASS ", JOBQ_CONFIG, false },
+		{ "NOPERM ", JOBQ_CONFIG, false },
+		{ "WRONGTYPE ", JOBQ_CONFIG, false },
+		{ "DENIED ", JOBQ_CONFIG, false },
+		{ "LOADING ", JOBQ_AGAIN, false },
+		{ "BUSY ", JOBQ_AGAIN, false },
+		{ "OOM ", JOBQ_AGAIN, false },
+		{ "READONLY ", JOBQ_AGAIN, false },
+		{ "MASTERDOWN ", JOBQ_AGAIN, false },
+		{ "MISCONF ", JOBQ_AGAIN, false },
+		{ "NOREPLICAS ", JOBQ_AGAIN, false },
+		{ "TRYAGAIN ", JOBQ_AGAIN, false },
+		{ "CLUSTERDOWN ", JOBQ_AGAIN, false },
+		{ "UNKILLABLE ", JOBQ_AGAIN, false },
+		{ "ERR max number of clients", JOBQ_AGAIN, false },
+		{ "ERR invalid password", JOBQ_CONFIG, false },
+		{ "ERR Client sent AUTH", JOBQ_CONFIG, false },
+		{ "ERR AUTH ", JOBQ_CONFIG, false },
+		{ "ERR DB index", JOBQ_CONFIG, false },
+		{ "ERR unknown command", JOBQ_CONFIG, false },
+	};
+
+	*own = 0;
+	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+		if (strncmp(text, map[i].word, strlen(map[i].word)) == 0) {
+			*own = map[i].own ? strlen(map[i].word) : 0;
+			return map[i].status;
+		}
+	return JOBQ_IO;
+}
+
+enum jobq_status
+jobq_redis_said(
+    struct jobq_redis *store, const redisReply *reply, struct jobq_err *err)
+{
+	static const char missing[] =
+	    ": put the password into REDISCLI_AUTH, or into the URL";
+	struct jobq_buf why = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_IO;
+	size_t own;
+
+	if (reply->type != REDIS_REPLY_ERROR) {
+		jobq_redis_drop(store);
+		return fail(store, JOBQ_IO,
+		    "the server answered with a value of an unexpected type",
+		    err);
+	}
+	status = map_word(reply->str, &own);
+	jobq_buf_add(&why, reply->str + own, strcspn(reply->str + own, "\r\n"));
+	if (strncmp(reply->str, "NOAUTH ", 7) == 0)
+		jobq_buf_puts(&why, missing);
+	status = fail(store, status, why.data, err);
+	jobq_buf_release(&why);
+	return status;
+}
+
+/* --- connecting -------------------------------------------------------------
+ */
+
+static enum jobq_status
+refused(struct jobq_redis *store, int error, struct jobq_err *err)
+{
+	struct jobq_buf why = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	if (error != 0)
+		jobq_buf_printf(&why, "unable to connect: %s", strerror(error));
+	else
+		jobq_buf_printf(&why, "unable to connect: %s",
+		    store->conn == NULL ? "out of memory"
+					: store->conn->errstr);
+	jobq_redis_drop(store);
+	status = fail(store, JOBQ_AGAIN, why.data, err);
+	jobq_buf_release(&why);
+	return status;
+}
+
+static enum jobq_status
+connect_to(struct jobq_redis *store, struct jobq_err *err)
+{
+	const struct jobq_redis_settings *settings = &store->settings;
+	int64_t end = store->begun + settings->connect_ms;
+	enum jobq_status status;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	store->conn =
+	    settings->path != NULL
+		? redisConnectUnixNonBlock(settings->path)
+		: redisConnectNonBlock(settings->host, settings->port);
+	if (store->conn == NULL || store->conn->err != 0)
+		return refused(store,
+		    store->conn != NULL && store->conn->err == REDIS_ERR_IO
+			? errno
+			: 0,
+		    err);
+	status = wait_for(
+	    store, POLLOUT, end < store->deadline ? end : store->deadline, err);
+	if (status == JOBQ_EMPTY)
+		return late(store, "accept a connection", err);
+	if (status != JOBQ_OK)
+		return status;
+	if (getsockopt(store->conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) !=
+		0 ||
+	    error != 0)
+		return refused(store, error == 0 ? errno : error, err);
+	if (settings->path == NULL)
+		redisEnableKeepAlive(store->conn);
+	jobq_redis_bind(store->conn, &store->bound);
+	return JOBQ_OK;
+}
+
+/* A command that is to be answered by OK. */
+static enum jobq_status
+tell(struct jobq_redis *store, const struct jobq_redis_command *command,
+    struct jobq_err *err)
+{
+	redisReply *reply = NULL;
+	enum jobq_status status = jobq_redis_ask(store, command, &reply, err);
+
+	if (status == JOBQ_OK && reply->type != REDIS_REPLY_STATUS)
+		status = jobq_redis_said(store, reply, err);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return status;
+}
+
+static enum jobq_status
+greet(struct jobq_redis *store, struct jobq_err *err)
+{
+	const struct jobq_redis_settings *settings = &store->settings;
+	struct jobq_redis_command auth = { .count = 0 };
+	struct jobq_redis_command select = { .count = 0 };
+	struct jobq_buf number = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+
+	put(&auth, "AUTH");
+	if (settings->user != NULL)
+		put(&auth, settings->user);
+	if (settings->password != NULL) {
+		put(&auth, settings->password);
+		status = tell(store, &auth, err);
+	}
+	if (status == JOBQ_OK && settings->database != 0) {
+		jobq_buf_printf(&number, "%lld", settings->database);
+		put(&select, "SELECT");
+		put(&select, number.data);
+		status = tell(store, &select, err);
+	}
+	jobq_buf_release(&number);
+	return status;
+}
+
+/* The adapter looks at the server, and makes the store when it may. */
+static enum jobq_status
+look(struct jobq_redis *store, struct jobq_err *err)
+{
+	static const char *const no_more[2] = { NULL, NULL };
+	const char *request =
+	    store->mode == JOBQ_STORE_CREATE ? "{\"create\":true}" : "{}";
+	redisReply *reply = NULL;
+	enum jobq_status status;
+
+	status = jobq_redis_run(
+	    store, "open", request, strlen(request), no_more, &reply, err);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return status;
+}
+
+/* A connection that the server has closed while it was not used. */
+static bool
+is_closed(const redisContext *conn)
+{
+	struct pollfd fd = { .fd = conn->fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) != 0;
+}
+
+enum jobq_status
+jobq_redis_ready(struct jobq_redis *store, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	if (store->conn != NULL && is_closed(store->conn))
+		jobq_redis_drop(store);
+	if (store->conn != NULL)
+		return JOBQ_OK;
+	status = connect_to(store, err);
+	if (status == JOBQ_OK)
+		status = greet(store, err);
+	if (status == JOBQ_OK)
+		status = look(store, err);
+	if (status != JOBQ_OK)
+		jobq_redis_drop(store);
+	return status;
+}

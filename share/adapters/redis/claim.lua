@@ -1,0 +1,145 @@
+-- One script does it all: what comes back is settled, what is due or lapsed
+-- is put right (a little at a time), and the next jobs are taken.
+-- include common.lua
+-- include inbox.lua
+-- include settle-events.lua
+-- include retention.lua
+-- include lapse.lua
+-- include ready.lua
+-- include take.lua
+
+local events = given(request.events) or {}
+local queues = given(request.queues) or {}
+local flow, ids = given(request.flow), given(request.ids)
+local wanted, worker = given(request.limit) or 1, request.worker
+local lease_ms = floor(1000 * (given(request.lease) or 30))
+local answer = {}
+
+settle(events, answer)
+delete(until_time('prune', 10 + #events))
+due()
+local _, failed = lapse()
+local open = open_queues(queues)
+
+-- For the doctor and the why-line.
+if not ids then
+	local claimed = fields(key('claimed'), open)
+	local asked = {}
+	for i, queue in ipairs(open) do
+		if tonumber(claimed[i] or 0) < now - 1000 then
+			asked[#asked + 1] = queue
+			asked[#asked + 1] = now
+		end
+	end
+	batch(asked, 'HSET', key('claimed'))
+end
+
+local taken = {}
+if wanted > 0 and ids then
+	taken = take_ids(ids, open, wanted)
+elseif wanted > 0 then
+	taken = take_ready(open, flow, worker, wanted)
+end
+local fits = fit(taken)
+-- Fewer because there are no more, not because of their length.
+local short = (#taken < wanted and #fits == #taken) or wanted == 0
+take(fits, worker, lease_ms)
+keep_seq()
+-- Nobody need look for what was taken just now.
+for queue, why in pairs(rings) do
+	if why == READY and call('EXISTS', key('ready', queue),
+		key('apart', queue)) == 0 then
+		rings[queue] = nil
+	end
+end
+
+if truth(given(request.ring)) then
+	for _, line in ipairs(failed) do
+		answer[#answer + 1] = line
+	end
+end
+
+local held = given(request.held) or {}
+local names = {}
+for i, pair in ipairs(held) do
+	names[i] = pair[1]
+end
+load(names)
+for _, pair in ipairs(held) do
+	local job = jobs[pair[1]]
+	local lost = not job or job[EPOCH] ~= pair[2] or job[WORKER] ~= worker
+		or job[STAGE] ~= RUNNING
+	if lost or job[CANCEL] then
+		answer[#answer + 1] = '{"event":"stop","id":"' .. pair[1]
+			.. '","epoch":' .. pair[2] .. ',"reason":"'
+			.. (lost and 'lost' or 'cancel') .. '"}'
+	end
+end
+
+local lease = ',"worker":' .. quote(worker) .. ',"seconds":'
+	.. lease_ms / 1000
+	.. (truth(given(request.ring)) and ',"ring":true' or '') .. '}}'
+for i, line in ipairs(fields(key('line'), fits)) do
+	local job = jobs[fits[i]]
+	answer[#answer + 1] = line .. standing(job) .. ',"lease":{"epoch":'
+		.. job[EPOCH] .. lease
+end
+
+-- What is pending or running, said no further than 1000; what is blocked does
+-- not count.
+local function unfinished()
+	local sum, names = 0, {}
+	if flow then
+		names[1] = key('total', flow)
+	elseif #queues == 0 then
+		names = call('SMEMBERS', key('queues'))
+		sum = call('XLEN', key('inbox'))
+	end
+	for i, queue in ipairs(#queues > 0 and not flow and queues or names) do
+		names[i] = flow and queue or key('count', queue)
+	end
+	for _, name in ipairs(names) do
+		for _, n in ipairs(call('HMGET', name, SCHEDULED, READY,
+			RUNNING)) do
+			sum = sum + (n or 0)
+		end
+	end
+	return min(sum, 1000)
+end
+
+-- When the next job of these queues, or this flow, is due. Where a thousand
+-- jobs of others are due before it the time of the thousandth is said.
+local function next_due()
+	local by_queue = {}
+	for _, queue in ipairs(queues) do
+		by_queue[queue] = true
+	end
+	local last
+	for at = 0, 999, 100 do
+		local due = call('ZRANGE', key('due'), at, at + 99)
+		load(due)
+		for _, id in ipairs(due) do
+			local job = jobs[id]
+			last = job[RUN]
+			if (not flow or job[FLOW] == flow) and (#queues == 0
+				or by_queue[job[QUEUE]]) then
+				return last
+			end
+		end
+		if #due < 100 then
+			return nil
+		end
+	end
+	return last
+end
+
+if short then
+	local at = next_due()
+	local narrow = #queues > 0 or flow
+	answer[#answer + 1] = '{"event":"idle"'
+		.. (at and ',"next_in":' .. max(0, at - now) / 1000 or '')
+		.. ((not narrow or given(request.count)) and ',"unfinished":'
+			.. unfinished() or '') .. '}'
+end
+ring()
+return answer

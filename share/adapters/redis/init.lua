@@ -1,0 +1,2 @@
+-- The store is made when it is connected to (open.lua).
+return {}

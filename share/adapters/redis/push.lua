@@ -1,0 +1,129 @@
+-- A job whose id is there, or whose key an unfinished job of its queue has,
+-- changes nothing.
+-- include common.lua
+
+-- Of jobs that came through the inbox: the entry of each, which is deleted
+-- with the push. Whose entry is gone was pushed by someone else. "refused" are
+-- entries that are no jobs: they are kept apart, with the reason.
+local entries = given(request.entries)
+
+local function refuse_entry(entry, why)
+	for _, found in ipairs(call('XRANGE', key('inbox'), entry, entry)) do
+		local words = found[2]
+		words[#words + 1] = 'refused'
+		words[#words + 1] = why
+		call('XADD', key('inbox-refused'), '*', unpack(words))
+		call('XDEL', key('inbox'), entry)
+	end
+end
+
+local list, ids, needs, owners = request.jobs, {}, {}, {}
+if entries then
+	local kept = {}
+	for i, job in ipairs(list) do
+		if call('XDEL', key('inbox'), entries[i]) == 1 then
+			kept[#kept + 1] = job
+		end
+	end
+	list = kept
+	for _, refused in ipairs(given(request.refused) or {}) do
+		refuse_entry(refused[1], refused[2])
+	end
+end
+for i, new in ipairs(list) do
+	ids[i] = new.id
+	owners[i] = given(new.key) and new.queue .. '\0' .. new.key or ''
+	for _, id in ipairs(given(new.needs) or {}) do
+		needs[#needs + 1] = id
+	end
+end
+load(ids)
+load(needs)
+
+-- What an unfinished job's key is found by; also those of this batch.
+local keys, holders = {}, {}
+for i, holder in ipairs(fields(key('key'), owners)) do
+	if owners[i] ~= '' and holder then
+		keys[owners[i]] = holder
+		holders[#holders + 1] = holder
+	end
+end
+load(holders)
+
+local seq = tonumber(call('HGET', key('meta'), 'seq') or 0)
+local lines, keyed, queues, seen, answered = {}, {}, {}, {}, {}
+
+local function wants(new)
+	local out = {}
+	for _, id in ipairs(given(new.needs) or {}) do
+		if not (jobs[id] and jobs[id][STAGE] == COMPLETED) then
+			out[#out + 1] = id
+		end
+	end
+	return out
+end
+
+local function make(new, owner)
+	local id, unmet = new.id, wants(new)
+	local run = given(new.run_at_ms) or now
+	seq = seq + 1
+	local job = { seq, new.queue, new.name,
+		run <= now and READY or SCHEDULED, new.priority,
+		0, new.max_attempts, run, now, #new.line,
+		given(new.expires_at_ms) or false, given(new.key) or false,
+		given(new.flow) or false, 0, false,
+		0, false, 0, false, 0,
+		0, 0, 0, false, false,
+		false, false, false, false }
+	if #unmet > 0 then
+		job[STAGE] = BLOCKED
+		call('SADD', key('wants', id), unpack(unmet))
+		call('SADD', key('needed'), unpack(unmet))
+		for _, need in ipairs(unmet) do
+			call('SADD', key('needs', need), id)
+		end
+	end
+	jobs[id] = job
+	enter(id, job)
+	zset(key('all'), id, seq)
+	if job[FLOW] then
+		zset(key('flow', job[FLOW]), id, seq)
+	end
+	if owner ~= '' then
+		keys[owner] = id
+		keyed[#keyed + 1] = owner
+		keyed[#keyed + 1] = id
+	end
+	lines[#lines + 1] = id
+	lines[#lines + 1] = new.line
+	if not seen[new.queue] then
+		seen[new.queue] = true
+		queues[#queues + 1] = new.queue
+	end
+end
+
+for i, new in ipairs(list) do
+	local holder = keys[owners[i]]
+	if jobs[new.id] then
+		answered[i] = new.id
+	elseif holder and jobs[holder] then
+		answered[i] = holder
+	else
+		make(new, owners[i])
+		answered[i] = new.id
+	end
+end
+batch(lines, 'HSET', key('line'))
+batch(keyed, 'HSET', key('key'))
+batch(queues, 'SADD', key('queues'))
+flush()
+if #lines > 0 then
+	call('HSET', key('meta'), 'seq', seq)
+end
+ring()
+
+local answer = {}
+for i, line in ipairs(fields(key('line'), answered)) do
+	answer[i] = line .. standing(jobs[answered[i]]) .. '}'
+end
+return answer

@@ -1,0 +1,25 @@
+-- A dry run only says what would become of them.
+-- include common.lua
+-- include lapse.lua
+
+local answer = {}
+if truth(given(request.dry)) then
+	local leases, expired = until_time('lease', 250),
+		until_time('expiry', 250)
+	load(leases)
+	load(expired)
+	for _, id in ipairs(leases) do
+		local _, kind, reason = lapsed(jobs[id])
+		answer[#answer + 1] = '{"event":"' .. kind .. '","id":"' .. id
+			.. '","reason":' .. quote(reason) .. '}'
+	end
+	for _, id in ipairs(expired) do
+		answer[#answer + 1] = '{"event":"cancelled","id":"' .. id
+			.. '","reason":"expired"}'
+	end
+	return answer
+end
+answer = lapse()
+keep_seq()
+ring()
+return answer

@@ -1,0 +1,14 @@
+-- include common.lua
+
+local answer, dry = {}, truth(given(request.dry))
+for _, queue in ipairs(request.queues) do
+	local paused = call('HEXISTS', key('paused'), queue) == 1
+	if not dry and paused then
+		call('HDEL', key('paused'), queue)
+		rings[queue] = READY
+	end
+	answer[#answer + 1] = '{"event":"resumed","queue":' .. quote(queue)
+		.. ',"done":' .. tostring(paused) .. '}'
+end
+ring()
+return answer

@@ -1,0 +1,141 @@
+-- The jobs that a claim takes: at most so many, in their order.
+
+local function due()
+	local ids = until_time('due', 500)
+	load(ids)
+	for _, id in ipairs(ids) do
+		local job = jobs[id]
+		leave(id, job)
+		job[STAGE] = READY
+		enter(id, job)
+	end
+	flush()
+end
+
+-- Expired jobs are seen to by lapse(), but no more than a page of them.
+local function can_start(job)
+	return job and job[STAGE] == READY
+		and (not job[EXPIRES] or job[EXPIRES] > now)
+end
+
+-- Of the jobs that were rescued twice a worker has one at a time: a job that
+-- kills its runner would take the same companions with it each time, until
+-- they failed with it.
+local function holds_risky(worker)
+	local ids = call('SMEMBERS', key('risky'))
+	load(ids)
+	for _, id in ipairs(ids) do
+		if jobs[id] and jobs[id][WORKER] == worker then
+			return true
+		end
+	end
+	return false
+end
+
+local function walks_of(queues, flow, most)
+	local out = {}
+	if flow then
+		return { walk(key('begin', flow), most) }
+	end
+	for _, queue in ipairs(queues) do
+		out[#out + 1] = walk(key('ready', queue), #queues > 8
+			and min(most, 8) or most)
+	end
+	return out
+end
+
+local function apart_of(queues)
+	local out = {}
+	for _, queue in ipairs(queues) do
+		local first = walk(key('apart', queue), 20)
+		if first.items[1] then
+			out[#out + 1] = first
+		end
+	end
+	return out
+end
+
+local function take_ids(ids, queues, most)
+	local open, seen, out = {}, {}, {}
+	for _, queue in ipairs(queues) do
+		open[queue] = true
+	end
+	load(ids)
+	for _, id in ipairs(ids) do
+		if #out < most and not seen[id] and can_start(jobs[id])
+			and open[jobs[id][QUEUE]] then
+			out[#out + 1] = id
+		end
+		seen[id] = true
+	end
+	return out
+end
+
+-- Those that were rescued less than twice, and one of the others, if this
+-- worker has none.
+local function take_ready(queues, flow, worker, most)
+	local open, out, ids, risky = {}, {}, {}, nil
+	for _, queue in ipairs(queues) do
+		open[queue] = true
+	end
+	local walks = walks_of(queues, flow, most)
+	if not flow then
+		for _, one in ipairs(apart_of(queues)) do
+			walks[#walks + 1] = one
+		end
+	end
+	local heap = merge(walks)
+	while #out < most do
+		local members = {}
+		repeat
+			local member = next_ready(heap)
+			members[#members + 1] = member and placed(member)
+		until not member or #members >= most - #out
+		if #members == 0 then
+			break
+		end
+		load(members)
+		for _, id in ipairs(members) do
+			local job = jobs[id]
+			local yes = can_start(job) and open[job[QUEUE]]
+			if yes and job[RESCUES] >= 2 then
+				if risky == nil then
+					risky = holds_risky(worker)
+				end
+				yes, risky = not risky, true
+			end
+			if yes then
+				out[#out + 1] = id
+			end
+		end
+	end
+	return out
+end
+
+local function fit(ids)
+	local bytes, out = 0, {}
+	for _, id in ipairs(ids) do
+		bytes = bytes + jobs[id][BYTES]
+		if #out > 0 and bytes > PAGE_BYTES then
+			break
+		end
+		out[#out + 1] = id
+	end
+	return out
+end
+
+local function take(ids, worker, lease_ms)
+	for _, id in ipairs(ids) do
+		local job = jobs[id]
+		leave(id, job)
+		job[STAGE] = RUNNING
+		job[EPOCH] = job[EPOCH] + 1
+		job[ATTEMPT] = job[ATTEMPT] + 1
+		job[WORKER], job[LEASE] = worker, lease_ms
+		job[UNTIL] = now + lease_ms
+		job[CLAIMED], job[RENEWED], job[HEARD] = now, now, now
+		job[STARTED], job[SETTLED], job[CANCEL] = false, false, false
+		enter(id, job)
+	end
+	flush()
+end
