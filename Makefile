@@ -81,8 +81,7 @@ link = $(CC) $(CFLAGS) $(ours) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	$(LDFLAGS) $(ld) $(1)
 
 # --- libraries of the drivers -----------------------------------------------
-# A driver that needs a library has these lines here: its header, its switch,
-# how it is linked, and how when that fails.
+# Of a driver's library: its header, switch, linking, and that if it fails.
 header_sqlite := sqlite3.h
 with_sqlite := $(WITH_SQLITE)
 link_sqlite := -l:libsqlite3.a -lm
@@ -95,7 +94,6 @@ header_redis := hiredis/hiredis.h
 with_redis := $(WITH_REDIS)
 link_redis := -l:libhiredis.a
 else_redis := -lhiredis
-
 found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
 	-o /dev/null /dev/null 2>/dev/null && echo yes)
 wanted = $(strip $(if $(header_$(1)), \
@@ -111,7 +109,8 @@ commands := $(notdir $(basename $(wildcard cmd/*.c)))
 units := $(notdir $(basename $(wildcard tests/unit/*.c)))
 tools := $(notdir $(basename $(wildcard tests/support/tool/*.c)))
 preloads := $(notdir $(basename $(wildcard tests/support/preload/*.c)))
-benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%), \
+benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
+	$(if $(call found,hiredis/hiredis.h),,redis%), \
 	$(notdir $(basename $(wildcard tests/bench/*.c))))
 pages := $(wildcard man/*.[1-8])
 
@@ -155,6 +154,7 @@ $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
 $(B)/bench/pg%: LDFLAGS += -lpq
+$(B)/bench/redis%: LDFLAGS += -lhiredis
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
 
 $(B)/support/%.so: tests/support/preload/%.c $(B)/flags

@@ -5,7 +5,8 @@
  * the request and ARGV[2] = the adapter's parameters, an object of strings.
  * A script is one step of the server, so a verb is done whole; its answer is
  * an array of lines, which the server sends when its append-only file says
- * that it may. An answer whose first element is "inbox" is no answer yet: see
+ * that it may; an element that begins with a comma goes on with the line
+ * before it. An answer whose first element is "inbox" is no answer yet: see
  * redis_inbox.c.
  */
 #include "redis_inside.h"
@@ -59,21 +60,32 @@ lists_inbox(const redisReply *reply)
 	return true;
 }
 
+/* A line is an element and those that follow it and begin with a comma. */
 static enum jobq_status
 hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
     void *context, struct jobq_err *err)
 {
+	struct jobq_buf whole = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
 
 	for (size_t i = 0; i < reply->elements && status == JOBQ_OK; i++) {
 		const redisReply *element = reply->element[i];
+		const redisReply *next =
+		    i + 1 < reply->elements ? reply->element[i + 1] : NULL;
 
-		if (element->type != REDIS_REPLY_STRING)
+		if (element->type != REDIS_REPLY_STRING) {
 			status = jobq_redis_said(store, element, err);
-		else if (line != NULL)
-			status = line(
-			    context, element->str, (size_t)element->len, err);
+			break;
+		}
+		jobq_buf_add(&whole, element->str, (size_t)element->len);
+		if (next != NULL && next->type == REDIS_REPLY_STRING &&
+		    next->len > 0 && next->str[0] == ',')
+			continue;
+		if (line != NULL)
+			status = line(context, whole.data, whole.len, err);
+		jobq_buf_clear(&whole);
 	}
+	jobq_buf_release(&whole);
 	return status;
 }
 

@@ -34,6 +34,6 @@ for _, id in ipairs(request.ids) do
 	end
 end
 flush()
-keep_seq()
+keep_log()
 ring()
 return answer

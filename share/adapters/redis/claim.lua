@@ -16,7 +16,7 @@ local lease_ms = floor(1000 * (given(request.lease) or 30))
 local answer = {}
 
 settle(events, answer)
-delete(until_time('prune', 10 + #events))
+delete_finished(10 + #events)
 due()
 local _, failed = lapse()
 local open = open_queues(queues)
@@ -34,17 +34,26 @@ if not ids then
 	batch(asked, 'HSET', key('claimed'))
 end
 
-local taken = {}
+local taken, first = {}, nil
 if wanted > 0 and ids then
 	taken = take_ids(ids, open, wanted)
 elseif wanted > 0 then
-	taken = take_ready(open, flow, worker, wanted)
+	if #open == 1 and not flow then
+		taken, first = first_ready(open[1], wanted)
+	end
+	if not first then
+		taken = take_ready(open, flow, worker, wanted)
+	end
 end
 local fits = fit(taken)
 -- Fewer because there are no more, not because of their length.
 local short = (#taken < wanted and #fits == #taken) or wanted == 0
-take(fits, worker, lease_ms)
-keep_seq()
+if first then
+	take_first(fits, first, open[1], worker, lease_ms)
+else
+	take(fits, worker, lease_ms)
+end
+keep_log()
 -- Nobody need look for what was taken just now.
 for queue, why in pairs(rings) do
 	if why == READY and call('EXISTS', key('ready', queue),
@@ -79,10 +88,18 @@ end
 local lease = ',"worker":' .. quote(worker) .. ',"seconds":'
 	.. lease_ms / 1000
 	.. (truth(given(request.ring)) and ',"ring":true' or '') .. '}}'
-for i, line in ipairs(fields(key('line'), fits)) do
+local attempt, run, epoch, ends
+for i, line in ipairs(fields(LINE, fits)) do
 	local job = jobs[fits[i]]
-	answer[#answer + 1] = line .. standing(job) .. ',"lease":{"epoch":'
-		.. job[EPOCH] .. lease
+	-- Of jobs that were pushed together it is most often the same.
+	if job[ATTEMPT] ~= attempt or job[RUN] ~= run or job[EPOCH] ~= epoch
+	then
+		attempt, run, epoch = job[ATTEMPT], job[RUN], job[EPOCH]
+		ends = standing(job) .. ',"lease":{"epoch":'
+			.. text_of(epoch) .. lease
+	end
+	answer[#answer + 1] = line
+	answer[#answer + 1] = ends
 end
 
 -- What is pending or running, said no further than 1000; what is blocked does

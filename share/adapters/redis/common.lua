@@ -1,27 +1,30 @@
 -- Begins every verb. KEYS[1] is the prefix of all keys, ARGV[1] the request.
+-- The answer is an array of lines; an element that begins with a comma goes
+-- on with the one before, so that no long text is copied here.
 --
 -- A job is two fields: PREFIX:line holds its line as it was pushed, less its
 -- closing brace, PREFIX:job what changes, packed by cmsgpack (the order is
--- that of the names below). Both are hashes by id, so that a batch of 500
--- jobs is read by one command and written by another: what a job costs is
--- little more than its share of those. All else are indexes of them:
+-- that of the names below; what is absent at the end is left out). Both are
+-- hashes by id, so that a batch of 500 jobs is read by one command and
+-- written by another: what a job costs is little more than its share of
+-- those. All else are indexes of them:
 --
 --   all           of all ids, by the order of push (seq)
 --   ready:QUEUE   what can start: by -priority, then seq (see place())
 --   apart:QUEUE   the same of those that were rescued twice (take.lua)
 --   flow:FLOW     of all ids of a flow, by seq
 --   begin:FLOW    what of a flow can start, as ready
---   due lease expiry prune   ids by the time when something is to be done
+--   due lease expiry   ids by the time when something is to be done
 --   failed        ids by seq
+--   ended         a list of "MS ID", as jobs were completed or cancelled;
+--                 dead is that of those that failed (retention.lua)
 --   risky         ids that run and were rescued twice
 --   key           the id of the unfinished job that has a key of a queue
 --   wants:ID      what a blocked job waits for; needs:ID who waits for it;
 --                 needed: all that somebody waits for
 --   count:QUEUE   how many jobs are in each stage; total:FLOW the same
 --   queues paused claimed    names; since when; when a worker last asked
---   event         the log, a stream whose ids are SEQ-0
---   said:ID       the events of a job: "EPOCH:N", or ":SEQ" for the store's
---                 own, and their seq
+--   event         the log, a hash: SEQ to "ID LINE" (see keep())
 --   meta          version, the last seq of a job, of an event, of one pruned
 --
 -- A script is not taken back when it fails: all that can fail comes before
@@ -34,10 +37,10 @@ local format, concat, insert = string.format, table.concat, table.insert
 
 local SEQ, QUEUE, NAME, STAGE, PRIORITY = 1, 2, 3, 4, 5
 local ATTEMPT, MOST, RUN, PUSHED, BYTES = 6, 7, 8, 9, 10
-local EXPIRES, KEY, FLOW, EPOCH, WORKER = 11, 12, 13, 14, 15
-local LEASE, UNTIL, CLAIMED, STARTED, RENEWED = 16, 17, 18, 19, 20
-local HEARD, RESCUES, SNOOZES, CANCEL, SETTLED = 21, 22, 23, 24, 25
-local ENDED, REASON, ERROR, PRUNE = 26, 27, 28, 29
+local EPOCH, SAID, WORKER, LEASE, UNTIL = 11, 12, 13, 14, 15
+local CLAIMED, STARTED, HEARD, ENDED, SETTLED = 16, 17, 18, 19, 20
+local REASON, ERROR, RESCUES, SNOOZES, EXPIRES = 21, 22, 23, 24, 25
+local KEY, FLOW, CANCEL, MEMBERS = 26, 27, 28, 28
 
 local BLOCKED, SCHEDULED, READY, RUNNING = 0, 1, 2, 3
 local COMPLETED, CANCELLED, FAILED = 4, 5, 6
@@ -58,12 +61,25 @@ local function key(name, of)
 		or PREFIX .. ':' .. name
 end
 
+local JOB, LINE, LEASES = key('job'), key('line'), key('lease')
+
 -- A member of the request that may be absent or null.
 local function given(value)
 	if value == cjson.null then
 		return nil
 	end
 	return value
+end
+
+-- A number as text: to make one costs more than a look at what was made.
+local texts = {}
+local function text_of(number)
+	local text = texts[number]
+	if not text then
+		text = format('%.0f', number)
+		texts[number] = text
+	end
+	return text
 end
 
 local function truth(value)
@@ -116,9 +132,15 @@ end
 -- --- writes, gathered ------------------------------------------------------
 
 -- Of a sorted set: the score of each member, or false for one that goes.
-local zsets, counts = {}, {}
+local zsets = {}
+-- By queue, and by flow, how many more are in each stage.
+local queue_counts, flow_counts = {}, {}
 -- Jobs that were read (false: there is none); those of them that changed.
 local jobs, changed = {}, {}
+-- Leases that begin or go on, as ZADD takes them; those that are over.
+local leased, let_go = {}, {}
+-- "MS ID" of those that are finished.
+local ended, dead = {}, {}
 -- Queues in which something became ready, or whose workers are to look.
 local rings = {}
 
@@ -140,7 +162,7 @@ local function zset(name, member, score)
 	set[member] = score
 end
 
-local function count_in(name, stage, by)
+local function count_in(counts, name, stage, by)
 	local of = counts[name]
 	if not of then
 		of = {}
@@ -150,70 +172,96 @@ local function count_in(name, stage, by)
 end
 
 local function count(job, by)
-	count_in(key('count', job[QUEUE]), job[STAGE], by)
+	count_in(queue_counts, job[QUEUE], job[STAGE], by)
 	if job[FLOW] then
-		count_in(key('total', job[FLOW]), job[STAGE], by)
+		count_in(flow_counts, job[FLOW], job[STAGE], by)
 	end
 end
 
--- Where a job of its stage stands: there it is entered, or taken out.
-local function index(id, job, out)
+local function ready_set(job)
+	return key((job[RESCUES] or 0) < 2 and 'ready' or 'apart', job[QUEUE])
+end
+
+-- Before the members of a job that indexes look at change.
+local function leave(id, job)
 	local stage = job[STAGE]
 	if stage == RUNNING then
-		zset(key('lease'), id, not out and job[UNTIL])
-		if job[RESCUES] >= 2 then
-			call(out and 'SREM' or 'SADD', key('risky'), id)
+		let_go[#let_go + 1] = id
+		if (job[RESCUES] or 0) >= 2 then
+			call('SREM', key('risky'), id)
 		end
 	elseif stage == READY then
-		local member = place(job, id)
-		zset(key(job[RESCUES] < 2 and 'ready' or 'apart', job[QUEUE]),
-			member, not out and -job[PRIORITY])
+		zset(ready_set(job), place(job, id), false)
 		if job[FLOW] then
-			zset(key('begin', job[FLOW]), member,
-				not out and -job[PRIORITY])
-		end
-		if not out then
-			rings[job[QUEUE]] = rings[job[QUEUE]] or READY
+			zset(key('begin', job[FLOW]), place(job, id), false)
 		end
 	elseif stage == SCHEDULED then
-		zset(key('due'), id, not out and job[RUN])
-		if not out then
-			rings[job[QUEUE]] = SCHEDULED
-		end
-	elseif stage > RUNNING then
-		zset(key('prune'), id, not out and job[PRUNE])
-		if stage == FAILED then
-			zset(key('failed'), id, not out and job[SEQ])
-		end
+		zset(key('due'), id, false)
+	elseif stage == FAILED then
+		zset(key('failed'), id, false)
 	end
 	if job[EXPIRES] and stage < RUNNING then
-		zset(key('expiry'), id, not out and job[EXPIRES])
+		zset(key('expiry'), id, false)
 	end
-	count(job, out and -1 or 1)
+	count(job, -1)
 end
 
--- Before the members that indexes look at change, and after.
-local function leave(id, job)
-	index(id, job, true)
-end
-
+-- And after. Lists of what is finished are never searched: what is in them
+-- that goes on, or was deleted, is told by its time.
 local function enter(id, job)
-	index(id, job, false)
+	local stage = job[STAGE]
+	if stage == RUNNING then
+		leased[#leased + 1] = text_of(job[UNTIL])
+		leased[#leased + 1] = id
+		if (job[RESCUES] or 0) >= 2 then
+			call('SADD', key('risky'), id)
+		end
+	elseif stage == READY then
+		zset(ready_set(job), place(job, id), -job[PRIORITY])
+		if job[FLOW] then
+			zset(key('begin', job[FLOW]), place(job, id),
+				-job[PRIORITY])
+		end
+		rings[job[QUEUE]] = rings[job[QUEUE]] or READY
+	elseif stage == SCHEDULED then
+		zset(key('due'), id, job[RUN])
+		rings[job[QUEUE]] = SCHEDULED
+	elseif stage == FAILED then
+		zset(key('failed'), id, job[SEQ])
+		dead[#dead + 1] = text_of(job[ENDED]) .. ' ' .. id
+	elseif stage > RUNNING then
+		ended[#ended + 1] = text_of(job[ENDED]) .. ' ' .. id
+	end
+	if job[EXPIRES] and stage < RUNNING then
+		zset(key('expiry'), id, job[EXPIRES])
+	end
+	count(job, 1)
 	changed[id] = true
 end
 
 -- Calls with the command's first words and then as many more as it takes.
-local function batch(words, ...)
-	local first = { ... }
+local function batch(words, command, name)
 	for at = 1, #words, WORDS do
-		local piece = {}
-		for i = at, min(at + WORDS - 1, #words) do
-			insert(piece, words[i])
+		call(command, name, unpack(words, at,
+			min(at + WORDS - 1, #words)))
+	end
+end
+
+local function pack(job)
+	local last = MEMBERS
+	while not job[last] do
+		last = last - 1
+	end
+	return cmsgpack.pack(unpack(job, 1, last))
+end
+
+local function add_counts(name, counts)
+	for of, stages in pairs(counts) do
+		for stage, by in pairs(stages) do
+			if by ~= 0 then
+				call('HINCRBY', key(name, of), stage, by)
+			end
 		end
-		for i = #first, 1, -1 do
-			insert(piece, 1, first[i])
-		end
-		call(unpack(piece))
 	end
 end
 
@@ -231,22 +279,21 @@ local function flush()
 		batch(out, 'ZREM', name)
 		batch(add, 'ZADD', name)
 	end
-	zsets = {}
-	local packed = {}
+	batch(leased, 'ZADD', LEASES)
+	batch(let_go, 'ZREM', LEASES)
+	batch(ended, 'RPUSH', key('ended'))
+	batch(dead, 'RPUSH', key('dead'))
+	zsets, leased, let_go, ended, dead = {}, {}, {}, {}, {}
+	local packed, n = {}, 0
 	for id in pairs(changed) do
-		packed[#packed + 1] = id
-		packed[#packed + 1] = cmsgpack.pack(jobs[id])
+		packed[n + 1], packed[n + 2] = id, pack(jobs[id])
+		n = n + 2
 	end
-	batch(packed, 'HSET', key('job'))
+	batch(packed, 'HSET', JOB)
 	changed = {}
-	for name, stages in pairs(counts) do
-		for stage, by in pairs(stages) do
-			if by ~= 0 then
-				call('HINCRBY', name, stage, by)
-			end
-		end
-	end
-	counts = {}
+	add_counts('count', queue_counts)
+	add_counts('total', flow_counts)
+	queue_counts, flow_counts = {}, {}
 end
 
 -- Who listens is told, each queue once; what is told says nothing.
@@ -289,9 +336,9 @@ local function load(ids)
 			missing[#missing + 1] = id
 		end
 	end
-	for i, packed in ipairs(fields(key('job'), missing)) do
+	for i, packed in ipairs(fields(JOB, missing)) do
 		if packed then
-			jobs[missing[i]] = cmsgpack.unpack(packed)
+			jobs[missing[i]] = { cmsgpack.unpack(packed) }
 		end
 	end
 end
@@ -303,31 +350,91 @@ end
 
 -- What all lines of a job end with, but for its closing brace.
 local function standing(job)
-	return ',"attempt":' .. job[ATTEMPT] .. ',"run_at":"' .. time(job[RUN])
-		.. '","state":"' .. STATE[job[STAGE]] .. '"'
+	return ',"attempt":' .. text_of(job[ATTEMPT]) .. ',"run_at":"'
+		.. time(job[RUN]) .. '","state":"' .. STATE[job[STAGE]] .. '"'
 end
 
 -- --- events ----------------------------------------------------------------
 
+-- The events of a job are named in it, as " EPOCH:N:SEQ", and " ::SEQ" for the
+-- store's own; of a job that has many of them in a hash said:ID, EPOCH:N to
+-- SEQ, and in the job stands "*".
+local INLINE = 300
 local event_seq
+local logged = {}
 
--- Keeps an event, line less its closing brace; its n is nil for the store's
--- own. False when it is kept already.
-local function keep(id, epoch, n, line)
-	event_seq = event_seq or tonumber(call('HGET', key('meta'), 'event')
-		or 0)
-	local seq = event_seq + 1
-	if call('HSETNX', key('said', id), n and epoch .. ':' .. n
-		or ':' .. seq, seq) == 0 then
-		return false
-	end
-	event_seq = seq
-	call('XADD', key('event'), seq .. '-0', 'job', id, 'line', line)
-	return true
+local function said_key(id)
+	return key('said', id)
 end
 
-local function keep_seq()
+local function is_kept(id, job, named)
+	local said = job[SAID]
+	if not said then
+		return false
+	elseif said == '*' then
+		return call('HEXISTS', said_key(id), named) == 1
+	end
+	return string.find(said, ' ' .. named .. ':', 1, true) ~= nil
+end
+
+-- Calls what with EPOCH:N and SEQ of each.
+local function each_said(id, job, what)
+	if job[SAID] == '*' then
+		local all = call('HGETALL', said_key(id))
+		for i = 1, #all, 2 do
+			what(all[i], all[i + 1])
+		end
+	elseif job[SAID] then
+		for named, seq in string.gmatch(job[SAID],
+			' (%d*:%d*):(%d+)') do
+			what(named == ':' and ':' .. seq or named, seq)
+		end
+	end
+end
+
+local function name_event(id, job, named, seq)
+	if job[SAID] ~= '*' and #(job[SAID] or '') < INLINE then
+		job[SAID] = (job[SAID] or '') .. ' ' .. named .. ':' .. seq
+		return
+	end
+	if job[SAID] ~= '*' then
+		local words = {}
+		each_said(id, job, function(name, at)
+			words[#words + 1] = name
+			words[#words + 1] = at
+		end)
+		batch(words, 'HSET', said_key(id))
+		job[SAID] = '*'
+	end
+	call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
+end
+
+-- Keeps an event, line and what goes on with it, less its closing brace; its n
+-- is nil for the store's own. Nothing is done when it is kept already. The job
+-- is to be changed, too.
+local function keep(id, job, epoch, n, line, more)
+	local named = n and text_of(epoch) .. ':' .. text_of(n) or ':'
+	if n and job[SAID] and is_kept(id, job, named) then
+		return
+	end
+	event_seq = (event_seq or tonumber(call('HGET', key('meta'), 'event')
+		or 0)) + 1
+	local seq = format('%.0f', event_seq)
+	if job[SAID] then
+		name_event(id, job, named, seq)
+	else
+		job[SAID] = ' ' .. named .. ':' .. seq
+	end
+	local at = #logged
+	logged[at + 1] = seq
+	logged[at + 2] = id .. ' ' .. line .. more
+end
+
+-- Writes what was kept, at the end.
+local function keep_log()
 	if event_seq then
-		call('HSET', key('meta'), 'event', event_seq)
+		batch(logged, 'HSET', key('event'))
+		call('HSET', key('meta'), 'event', format('%.0f', event_seq))
+		logged = {}
 	end
 end

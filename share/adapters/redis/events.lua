@@ -20,9 +20,8 @@ if not ids and since < pruned then
 		.. '}'
 end
 
--- Adds an entry of the stream; true when the page is full.
-local function add(entry)
-	local seq, line = string.match(entry[1], '^%d+'), entry[2][4]
+-- Adds an event; true when the page is full without it.
+local function add(seq, line)
 	if found > 0 and (found >= limit or bytes + #line > PAGE_BYTES) then
 		full = true
 		return true
@@ -31,59 +30,72 @@ local function add(entry)
 	found, bytes, after = found + 1, bytes + #line, seq
 end
 
-local function of_jobs()
-	local seqs = {}
-	for _, id in ipairs(ids) do
-		for _, seq in ipairs(call('HVALS', key('said', id))) do
-			seqs[#seqs + 1] = tonumber(seq)
+-- The events of these numbers, some of which may be gone.
+local function add_all(seqs)
+	local named, lines = {}, {}
+	for i, text in ipairs(fields(key('event'), seqs)) do
+		if text then
+			named[i], lines[i] = string.match(text, '^(%S+) (.*)$')
 		end
 	end
-	table.sort(seqs)
-	local before
-	for _, seq in ipairs(seqs) do
-		if seq > since and seq ~= before then
-			for _, entry in ipairs(call('XRANGE', key('event'),
-				seq .. '-0', seq .. '-0')) do
-				if add(entry) then
-					return
-				end
-			end
+	if flow then
+		local list = {}
+		for i = 1, #seqs do
+			list[#list + 1] = named[i]
 		end
-		before = seq
+		load(list)
+	end
+	for i, seq in ipairs(seqs) do
+		local job = flow and named[i] and jobs[named[i]]
+		if lines[i] and (not flow or (job and job[FLOW] == flow))
+			and add(seq, lines[i]) then
+			return true
+		end
+		after = seq
+	end
+end
+
+local function of_jobs()
+	local seqs, list, at = {}, {}, 1
+	load(ids)
+	for _, id in ipairs(ids) do
+		if jobs[id] then
+			each_said(id, jobs[id], function(_, seq)
+				if tonumber(seq) > since then
+					seqs[tonumber(seq)] = true
+				end
+			end)
+		end
+	end
+	for seq in pairs(seqs) do
+		list[#list + 1] = seq
+	end
+	table.sort(list)
+	while at <= #list do
+		local piece = {}
+		for i = at, min(at + 499, #list) do
+			piece[#piece + 1] = format('%.0f', list[i])
+		end
+		if add_all(piece) then
+			return
+		end
+		at = at + 500
 	end
 end
 
 local function of_all()
 	local at, looks = since, 0
-	while looks < LOOKS do
-		local entries = call('XRANGE', key('event'),
-			'(' .. at .. '-0', '+', 'COUNT', min(limit, 500))
-		local named = {}
-		for i, entry in ipairs(entries) do
-			named[i] = entry[2][2]
+	while at < last and looks < LOOKS do
+		local seqs = {}
+		for seq = at + 1, min(at + 500, last) do
+			seqs[#seqs + 1] = format('%.0f', seq)
 		end
-		if flow then
-			load(named)
-		end
-		for i, entry in ipairs(entries) do
-			local job = flow and jobs[named[i]]
-			at = string.match(entry[1], '^%d+')
-			if (not flow or (job and job[FLOW] == flow))
-				and add(entry) then
-				return
-			end
-			after = flow and at or after
-		end
-		looks = looks + #entries
-		if #entries < min(limit, 500) then
+		if add_all(seqs) then
 			return
 		end
-		if not flow and found >= limit then
-			full = true
-			return
-		end
+		at, looks = at + #seqs, looks + #seqs
 	end
-	full = true
+	full = at < last
 end
 
 if ids then
@@ -92,5 +104,6 @@ else
 	of_all()
 end
 answer[#answer + 1] = '{"event":"page","after":'
-	.. (full and after or max(last, since) .. ',"more":false') .. '}'
+	.. (full and after
+		or format('%.0f', max(last, since)) .. ',"more":false') .. '}'
 return answer

@@ -6,11 +6,11 @@ local function lapse_to(id, job, stage, kind, reason, text)
 		.. ',"at":"' .. time(now) .. '","reason":' .. quote(reason)
 		.. (text and ',"error":' .. quote(text) or '')
 		.. ',"state":"' .. STATE[stage] .. '"'
-	keep(id, nil, nil, line)
+	keep(id, job, nil, nil, line, '')
 	leave(id, job)
 	if stage == READY then
 		if job[STARTED] then
-			job[RESCUES] = job[RESCUES] + 1
+			job[RESCUES] = (job[RESCUES] or 0) + 1
 		end
 		job[ATTEMPT] = max(0, job[ATTEMPT] - 1)
 	elseif job[KEY] then
@@ -19,8 +19,6 @@ local function lapse_to(id, job, stage, kind, reason, text)
 	job[STAGE], job[UNTIL], job[CANCEL] = stage, false, false
 	job[SETTLED], job[REASON], job[ERROR] = false, reason, text or false
 	job[ENDED] = now
-	job[PRUNE] = stage == CANCELLED and now + 86400000
-		or stage == FAILED and now + 604800000
 	enter(id, job)
 	return line .. '}'
 end
@@ -31,7 +29,7 @@ end
 local function lapsed(job)
 	if job[CANCEL] then
 		return CANCELLED, 'cancelled', job[CANCEL]
-	elseif not job[STARTED] or job[RESCUES] < 3 then
+	elseif not job[STARTED] or (job[RESCUES] or 0) < 3 then
 		return READY, 'released', 'lost'
 	end
 	return FAILED, 'failed', 'crash',

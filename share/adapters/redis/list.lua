@@ -103,7 +103,7 @@ end
 local function walk_tail()
 	local at = '0'
 	repeat
-		local page = call('HSCAN', key('job'), at, 'COUNT', 1000)
+		local page = call('HSCAN', JOB, at, 'COUNT', 1000)
 		at = page[1]
 		for i = 1, #page[2], 2 do
 			local id = page[2][i]
@@ -185,7 +185,7 @@ if by == 'ready' then
 elseif by == 'ids' then
 	walk_ids(ids or {})
 elseif by == 'running' then
-	walk_ids(call('ZRANGE', key('lease'), 0, -1))
+	walk_ids(call('ZRANGE', LEASES, 0, -1))
 elseif by == 'tail' then
 	walk_tail()
 elseif by == 'failed' then
@@ -209,7 +209,7 @@ local function shown(id, job)
 	end
 	if job[STAGE] == RUNNING then
 		put(',"held":{"worker":', quote(job[WORKER]), ',"age":',
-			age(job[CLAIMED]), ',"renewed":', age(job[RENEWED]),
+			age(job[CLAIMED]), ',"renewed":', age(job[UNTIL] - job[LEASE]),
 			',"silent":', age(job[HEARD]))
 		if job[CANCEL] then
 			put(',"cancel":', quote(job[CANCEL]))
@@ -225,7 +225,7 @@ local function shown(id, job)
 		end
 		put('}')
 	end
-	if job[RESCUES] > 0 then
+	if (job[RESCUES] or 0) > 0 then
 		put(',"rescues":', job[RESCUES])
 	end
 	if why then
@@ -236,7 +236,7 @@ local function shown(id, job)
 end
 
 local answer = {}
-for i, line in ipairs(fields(key('line'), found)) do
+for i, line in ipairs(fields(LINE, found)) do
 	answer[i] = line .. shown(found[i], jobs[found[i]])
 end
 if full and cursor then

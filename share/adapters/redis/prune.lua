@@ -1,39 +1,45 @@
 -- Without older_ms what retention allows; with it all that ended before. A dry
--- run finds the same jobs on its next page: it goes on behind a cursor, the
--- number of jobs that it has passed.
+-- run finds the same jobs on its next page: it goes on behind a cursor, how
+-- many entries of the lists it has passed.
 -- include common.lua
 -- include retention.lua
 
 local limit, older = given(request.limit) or 500, given(request.older_ms)
-local dry = truth(given(request.dry))
-local at = dry and tonumber(given(request.after) or 0) or 0
-local answer, out, more = {}, {}, false
+local dry, answer = truth(given(request.dry)), {}
+local before = older and now - older
 
--- The order is that of prune; when a job ended is in the job. Retention is at
--- least a day, so that nothing which ended before is behind this.
-local high = older and now - older + 604800000 or now
-repeat
-	local ids = call('ZRANGEBYSCORE', key('prune'), '-inf', high, 'LIMIT',
-		at, 500)
-	load(ids)
+local function say(ids)
 	for _, id in ipairs(ids) do
-		if #out >= limit then
-			more = true
+		answer[#answer + 1] = '{"event":"pruned","id":"' .. id .. '"}'
+	end
+end
+
+if not dry then
+	-- Entries that are nobody's may fill a page.
+	for _ = 1, 20 do
+		say(delete_finished(limit - #answer, before))
+		if #answer >= limit then
 			break
 		end
-		at = at + 1
-		if not older or jobs[id][ENDED] <= now - older then
-			out[#out + 1] = id
-			answer[#answer + 1] = '{"event":"pruned","id":"' .. id
-				.. '"}'
-		end
-	end
-until more or #ids < 500
-if dry then
-	if more then
-		answer[#answer + 1] = '{"event":"page","after":' .. at .. '}'
 	end
 	return answer
 end
-delete(out)
+local at = { ended = 0, dead = 0 }
+if given(request.after) then
+	at.ended, at.dead = string.match(request.after, '^(%d+),(%d+)$')
+end
+for list, retained in pairs(RETAINED) do
+	local most = limit - #answer
+	while most > 0 do
+		local ids, passed, more = finished(list, at[list], most,
+			before or now - retained)
+		say(ids)
+		at[list] = at[list] + passed
+		most = more and limit - #answer or 0
+	end
+end
+if #answer >= limit then
+	answer[#answer + 1] = format('{"event":"page","after":"%d,%d"}',
+		at.ended, at.dead)
+end
 return answer

@@ -68,13 +68,13 @@ local function make(new, owner)
 	local run = given(new.run_at_ms) or now
 	seq = seq + 1
 	local job = { seq, new.queue, new.name,
-		run <= now and READY or SCHEDULED, new.priority,
-		0, new.max_attempts, run, now, #new.line,
-		given(new.expires_at_ms) or false, given(new.key) or false,
-		given(new.flow) or false, 0, false,
-		0, false, 0, false, 0,
-		0, 0, 0, false, false,
-		false, false, false, false }
+		run <= now and READY or SCHEDULED, new.priority, 0,
+		new.max_attempts, run, now, #new.line, 0 }
+	for i = SAID, MEMBERS do
+		job[i] = false
+	end
+	job[EXPIRES] = given(new.expires_at_ms) or false
+	job[KEY], job[FLOW] = given(new.key) or false, given(new.flow) or false
 	if #unmet > 0 then
 		job[STAGE] = BLOCKED
 		call('SADD', key('wants', id), unpack(unmet))
@@ -113,7 +113,7 @@ for i, new in ipairs(list) do
 		answered[i] = new.id
 	end
 end
-batch(lines, 'HSET', key('line'))
+batch(lines, 'HSET', LINE)
 batch(keyed, 'HSET', key('key'))
 batch(queues, 'SADD', key('queues'))
 flush()
@@ -123,7 +123,8 @@ end
 ring()
 
 local answer = {}
-for i, line in ipairs(fields(key('line'), answered)) do
-	answer[i] = line .. standing(jobs[answered[i]]) .. '}'
+for i, line in ipairs(fields(LINE, answered)) do
+	answer[2 * i - 1] = line
+	answer[2 * i] = standing(jobs[answered[i]]) .. '}'
 end
 return answer

@@ -20,6 +20,6 @@ if truth(given(request.dry)) then
 	return answer
 end
 answer = lapse()
-keep_seq()
+keep_log()
 ring()
 return answer

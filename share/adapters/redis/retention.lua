@@ -1,21 +1,55 @@
 -- Finished jobs go when their time has come, with their events, some more at
 -- each settle than it can have finished, so that nothing grows without
--- anyone's timer.
+-- anyone's timer. The lists ended and dead are in the order of time, so what
+-- goes is at their beginning; an entry whose job is gone, or has ended at
+-- another time than it says, is nobody's.
+local DAY = 86400000
+local RETAINED = { ended = DAY, dead = 7 * DAY }
+
+-- Up to so many ids from a place of a list on, of jobs that ended until then;
+-- how many entries that were; whether there may be more.
+local function finished(list, at, most, before)
+	local first = call('LINDEX', key(list), at)
+	if not first or tonumber(string.match(first, '^%d+')) > before then
+		return {}, 0, false
+	end
+	local entries = call('LRANGE', key(list), at, at + most - 1)
+	local times_of, ids, out, passed = {}, {}, {}, 0
+	for i, entry in ipairs(entries) do
+		local ms, id = string.match(entry, '^(%d+) (.*)$')
+		times_of[i], ids[i] = tonumber(ms), id
+	end
+	load(ids)
+	for i, id in ipairs(ids) do
+		if times_of[i] > before then
+			return out, passed, false
+		end
+		passed = i
+		if jobs[id] and jobs[id][ENDED] == times_of[i]
+			and jobs[id][STAGE] > RUNNING then
+			out[#out + 1] = id
+		end
+	end
+	return out, passed, #entries == most
+end
+
 local function delete(ids)
 	local out, seqs, last, flows = {}, {}, 0, {}
-	load(ids)
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		if job then
-			for _, seq in ipairs(call('HVALS', key('said', id))) do
-				seqs[#seqs + 1] = seq .. '-0'
+			each_said(id, job, function(_, seq)
+				seqs[#seqs + 1] = seq
 				last = max(last, tonumber(seq))
+			end)
+			if job[SAID] == '*' then
+				call('DEL', said_key(id))
 			end
 			for _, need in ipairs(call('SMEMBERS',
 				key('wants', id))) do
 				call('SREM', key('needs', need), id)
 			end
-			call('DEL', key('said', id), key('wants', id))
+			call('DEL', key('wants', id))
 			leave(id, job)
 			zset(key('all'), id, false)
 			if job[FLOW] then
@@ -26,9 +60,9 @@ local function delete(ids)
 			jobs[id], changed[id] = false, nil
 		end
 	end
-	batch(out, 'HDEL', key('job'))
-	batch(out, 'HDEL', key('line'))
-	batch(seqs, 'XDEL', key('event'))
+	batch(out, 'HDEL', JOB)
+	batch(out, 'HDEL', LINE)
+	batch(seqs, 'HDEL', key('event'))
 	if last > tonumber(call('HGET', key('meta'), 'pruned') or 0) then
 		call('HSET', key('meta'), 'pruned', last)
 	end
@@ -38,4 +72,21 @@ local function delete(ids)
 			call('DEL', key('total', flow))
 		end
 	end
+end
+
+-- What retention allows, or all that ended until then, from the beginning.
+local function delete_finished(most, before)
+	local answer = {}
+	for list, retained in pairs(RETAINED) do
+		local ids, passed = finished(list, 0, most - #answer,
+			before or now - retained)
+		if passed > 0 then
+			delete(ids)
+			call('LTRIM', key(list), passed, -1)
+		end
+		for _, id in ipairs(ids) do
+			answer[#answer + 1] = id
+		end
+	end
+	return answer
 end

@@ -19,8 +19,8 @@ local function again(id, job)
 	leave(id, job)
 	job[ATTEMPT] = job[STAGE] > COMPLETED and 0 or job[ATTEMPT]
 	job[STAGE] = call('EXISTS', key('wants', id)) == 1 and BLOCKED or READY
-	job[RUN], job[RESCUES], job[SNOOZES] = now, 0, 0
-	job[PRUNE], job[SETTLED] = false, false
+	job[RUN], job[RESCUES], job[SNOOZES] = now, false, false
+	job[SETTLED] = false
 	if job[EXPIRES] and job[EXPIRES] <= now then
 		job[EXPIRES] = false
 	end

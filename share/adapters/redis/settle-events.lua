@@ -16,7 +16,7 @@ local function outcome(event, job)
 	elseif kind == 'failed' and (given(event.retry) == false
 		or given(event.retry) == 0 or job[ATTEMPT] >= job[MOST]) then
 		return FAILED
-	elseif kind == 'snoozed' and job[SNOOZES] >= 100
+	elseif kind == 'snoozed' and (job[SNOOZES] or 0) >= 100
 		and job[ATTEMPT] >= job[MOST] then
 		return FAILED
 	elseif job[CANCEL] then
@@ -40,23 +40,17 @@ local function run_again(event, job)
 		* (0.9 + math.random(0, 2000) / 10000)))
 end
 
-local function retained(stage)
-	if stage == FAILED then
-		return now + 604800000
-	end
-	return stage > RUNNING and now + 86400000
-end
-
 local function end_job(event, id, job)
 	local stage = outcome(event, job)
-	local run = run_again(event, job)
+	local run = stage < RUNNING and run_again(event, job)
 	leave(id, job)
 	if job[ATTEMPT] > 0 and (event.event == 'released'
-		or (event.event == 'snoozed' and job[SNOOZES] < 100)) then
+		or (event.event == 'snoozed' and (job[SNOOZES] or 0) < 100))
+	then
 		job[ATTEMPT] = job[ATTEMPT] - 1
 	end
 	if event.event == 'snoozed' then
-		job[SNOOZES] = job[SNOOZES] + 1
+		job[SNOOZES] = (job[SNOOZES] or 0) + 1
 	end
 	job[REASON] = given(event.reason) or false
 	if stage == CANCELLED and job[CANCEL] then
@@ -66,7 +60,6 @@ local function end_job(event, id, job)
 	job[STAGE], job[SETTLED] = stage, event.event
 	job[ENDED], job[HEARD] = now, now
 	job[UNTIL], job[CANCEL] = false, false
-	job[PRUNE] = retained(stage)
 	if stage < RUNNING then
 		job[RUN] = run
 	elseif job[KEY] then
@@ -77,15 +70,32 @@ local function end_job(event, id, job)
 		.. (stage < RUNNING and ',"run_at":"' .. time(run) .. '"' or '')
 end
 
--- A job that has not ended: it was heard from.
+-- A job that has not ended: it was heard from. Its lease goes on unless it
+-- ends later in the batch.
+local heard = {}
+
 local function hear(event, id, job)
-	job[HEARD], job[RENEWED] = now, now
-	job[UNTIL] = now + job[LEASE]
+	job[HEARD] = now
 	if event.event == 'started' and not job[STARTED] then
 		job[STARTED] = now
 	end
-	zset(key('lease'), id, job[UNTIL])
+	heard[id] = job
+end
+
+local function renew_lease(id, job)
+	job[UNTIL] = now + job[LEASE]
+	leased[#leased + 1] = text_of(job[UNTIL])
+	leased[#leased + 1] = id
 	changed[id] = true
+end
+
+local function renew_heard()
+	for id, job in pairs(heard) do
+		if job[STAGE] == RUNNING then
+			renew_lease(id, job)
+		end
+	end
+	heard = {}
 end
 
 -- What needed a job that is completed now no longer waits for it; a job whose
@@ -137,14 +147,11 @@ local function renew(event)
 				started[#started + 1] = text
 			end
 			if not job[STARTED] or not waiting then
-				job[UNTIL] = now + job[LEASE]
-				job[RENEWED] = now
-				zset(key('lease'), id, job[UNTIL])
-				changed[id] = true
+				renew_lease(id, job)
 			end
 		end
 	end
-	return event.line .. ',"lost":[' .. concat(lost, ',') .. ']'
+	return ',"lost":[' .. concat(lost, ',') .. ']'
 		.. (waiting and ',"started":[' .. concat(started, ',') .. ']'
 			or '') .. '}'
 end
@@ -153,13 +160,62 @@ end
 local function known(event, id, job)
 	return given(event.n) and not ENDINGS[event.event]
 		and job[WORKER] == event.worker
-		and call('HEXISTS', key('said', id),
-			event.epoch .. ':' .. event.n) == 1
+		and is_kept(id, job,
+			text_of(event.epoch) .. ':' .. text_of(event.n))
 end
 
--- Adds the answers to answer, in the order of the events.
+-- Most events are the completion of a job of which nothing else has to be
+-- known: what end_job() and leave() do of it, in one go.
+local COMPLETION = ',"settled":true,"state":"completed"}'
+
+local function is_plain(event, job)
+	return event.event == 'completed' and job and job[STAGE] == RUNNING
+		and job[EPOCH] == event.epoch and job[WORKER] == event.worker
+		and not job[FLOW] and not job[KEY] and not job[RESCUES]
+end
+
+local function complete(event, job)
+	local id = event.id
+	job[STAGE], job[SETTLED] = COMPLETED, 'completed'
+	job[ENDED], job[HEARD], job[UNTIL] = now, now, false
+	job[REASON] = given(event.reason) or false
+	job[ERROR], job[CANCEL] = given(event.error) or false, nil
+	keep(id, job, event.epoch, given(event.n), event.line,
+		',"state":"completed"')
+	let_go[#let_go + 1] = id
+	ended[#ended + 1] = text_of(now) .. ' ' .. id
+	changed[id] = true
+end
+
+-- The settled of one event, and what follows it.
+local function settle_one(event, completed)
+	local id = given(event.id)
+	local job = id and jobs[id]
+	if not job or not given(event.epoch) then
+		return ',"settled":"unknown"}'
+	elseif job[EPOCH] == event.epoch and job[WORKER] == event.worker
+		and job[STAGE] == RUNNING then
+		local more = ''
+		if ENDINGS[event.event] then
+			more = end_job(event, id, job)
+			if job[STAGE] == COMPLETED then
+				completed[#completed + 1] = id
+			end
+		else
+			hear(event, id, job)
+		end
+		keep(id, job, event.epoch, given(event.n), event.line, more)
+		return ',"settled":true' .. more .. '}'
+	elseif (job[EPOCH] == event.epoch and job[WORKER] == event.worker
+		and job[SETTLED] == event.event) or known(event, id, job) then
+		return ',"settled":true}'
+	end
+	return ',"settled":"stale"}'
+end
+
+-- Adds the answers to answer, in the order of the events, each as two pieces.
 local function settle(events, answer)
-	local ids, held, ended, completed = {}, {}, {}, {}
+	local ids, completed = {}, {}
 	local base = #answer
 	for _, event in ipairs(events) do
 		if event.event == 'alive' then
@@ -171,47 +227,29 @@ local function settle(events, answer)
 		end
 	end
 	load(ids)
+	local plain = {}
 	for i, event in ipairs(events) do
-		local id = given(event.id)
-		local job = id and jobs[id]
-		local said
-		if event.event == 'alive' then
-			said = nil
-		elseif not job or not given(event.epoch) then
-			said = '"unknown"}'
-		elseif job[EPOCH] ~= event.epoch
-			or job[WORKER] ~= event.worker then
-			said = '"stale"}'
-		elseif job[STAGE] == RUNNING then
-			local more = ''
-			if ENDINGS[event.event] then
-				more = end_job(event, id, job)
-				if job[STAGE] == COMPLETED then
-					completed[#completed + 1] = id
-				end
-			else
-				hear(event, id, job)
-			end
-			if given(event.n) then
-				keep(id, event.epoch, event.n,
-					event.line .. more)
-			else
-				keep(id, nil, nil, event.line .. more)
-			end
-			said = 'true' .. more .. '}'
-		elseif job[SETTLED] == event.event
-			or known(event, id, job) then
-			said = 'true}'
-		else
-			said = '"stale"}'
+		local job, said = jobs[event.id], false
+		if is_plain(event, job) then
+			complete(event, job)
+			completed[#completed + 1] = event.id
+			plain[job[QUEUE]] = (plain[job[QUEUE]] or 0) + 1
+			said = COMPLETION
+		elseif event.event ~= 'alive' then
+			said = settle_one(event, completed)
 		end
-		answer[base + i] = said and event.line .. ',"settled":' .. said
-			or false
+		answer[base + 2 * i - 1] = event.line
+		answer[base + 2 * i] = said
 	end
+	for queue, n in pairs(plain) do
+		count_in(queue_counts, queue, RUNNING, -n)
+		count_in(queue_counts, queue, COMPLETED, n)
+	end
+	renew_heard()
 	free(completed)
 	for i, event in ipairs(events) do
 		if event.event == 'alive' then
-			answer[base + i] = renew(event)
+			answer[base + 2 * i] = renew(event)
 		end
 	end
 	flush()

@@ -5,7 +5,7 @@
 local events, answer = given(request.events) or {}, {}
 
 settle(events, answer)
-delete(until_time('prune', 10 + #events))
-keep_seq()
+delete_finished(10 + #events)
+keep_log()
 ring()
 return answer

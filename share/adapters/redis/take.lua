@@ -71,10 +71,31 @@ local function take_ids(ids, queues, most)
 	return out
 end
 
+-- The first of one queue, when nothing stands apart there and they can all
+-- start and are in no other index, as is most often so; then the name of its
+-- ready, too. Else nil.
+local function first_ready(queue, most)
+	local name, ids = key('ready', queue), {}
+	if call('EXISTS', key('apart', queue)) == 1 then
+		return nil
+	end
+	for i, member in ipairs(call('ZRANGE', name, 0, most - 1)) do
+		ids[i] = placed(member)
+	end
+	load(ids)
+	for _, id in ipairs(ids) do
+		local job = jobs[id]
+		if not job or job[FLOW] or job[EXPIRES] then
+			return nil
+		end
+	end
+	return ids, name
+end
+
 -- Those that were rescued less than twice, and one of the others, if this
 -- worker has none.
 local function take_ready(queues, flow, worker, most)
-	local open, out, ids, risky = {}, {}, {}, nil
+	local open, out, risky = {}, {}, nil
 	for _, queue in ipairs(queues) do
 		open[queue] = true
 	end
@@ -98,7 +119,7 @@ local function take_ready(queues, flow, worker, most)
 		for _, id in ipairs(members) do
 			local job = jobs[id]
 			local yes = can_start(job) and open[job[QUEUE]]
-			if yes and job[RESCUES] >= 2 then
+			if yes and (job[RESCUES] or 0) >= 2 then
 				if risky == nil then
 					risky = holds_risky(worker)
 				end
@@ -124,18 +145,40 @@ local function fit(ids)
 	return out
 end
 
+local function hold(id, job, worker, lease_ms)
+	job[STAGE] = RUNNING
+	job[EPOCH] = job[EPOCH] + 1
+	job[ATTEMPT] = job[ATTEMPT] + 1
+	job[WORKER], job[LEASE] = worker, lease_ms
+	job[UNTIL] = now + lease_ms
+	job[CLAIMED], job[HEARD] = now, now
+	job[STARTED], job[SETTLED], job[CANCEL] = false, false, false
+end
+
 local function take(ids, worker, lease_ms)
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		leave(id, job)
-		job[STAGE] = RUNNING
-		job[EPOCH] = job[EPOCH] + 1
-		job[ATTEMPT] = job[ATTEMPT] + 1
-		job[WORKER], job[LEASE] = worker, lease_ms
-		job[UNTIL] = now + lease_ms
-		job[CLAIMED], job[RENEWED], job[HEARD] = now, now, now
-		job[STARTED], job[SETTLED], job[CANCEL] = false, false, false
+		hold(id, job, worker, lease_ms)
 		enter(id, job)
+	end
+	flush()
+end
+
+-- What stands first in the ready of a queue, without a gap, is taken out by its
+-- rank, which costs less than by its name.
+local function take_first(ids, name, queue, worker, lease_ms)
+	local lease_until = text_of(now + lease_ms)
+	for i, id in ipairs(ids) do
+		local job = jobs[id]
+		hold(id, job, worker, lease_ms)
+		leased[2 * i - 1], leased[2 * i] = lease_until, id
+		changed[id] = true
+	end
+	if #ids > 0 then
+		call('ZREMRANGEBYRANK', name, 0, #ids - 1)
+		count_in(queue_counts, queue, READY, -#ids)
+		count_in(queue_counts, queue, RUNNING, #ids)
 	end
 	flush()
 end

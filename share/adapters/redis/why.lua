@@ -78,7 +78,7 @@ local function why_not(id, job)
 		return why_waiting(job, stage == READY or job[RUN] <= now)
 	elseif stage == RUNNING then
 		return 'on ' .. job[WORKER] .. ', lease renewed '
-			.. told(now - job[RENEWED]) .. ' ago, silent for '
+			.. told(now - job[UNTIL] + job[LEASE]) .. ' ago, silent for '
 			.. told(now - job[HEARD])
 			.. (job[CANCEL] and ', asked to stop' or '')
 			.. (job[UNTIL] < now and ', lease run out' or '')
