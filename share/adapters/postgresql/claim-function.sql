@@ -244,11 +244,12 @@ $$
 -- What a claim with places left is told: when the next job is due and how
 -- many are pending or running, of its queues or its flow, counted no further
 -- than 1000, and for some queues or a flow only when that is asked for; what
--- is blocked does not count.
+-- is blocked does not count. It is no SQL function: that would be
+-- planned again by each call, which takes longer than all it looks at.
 CREATE OR REPLACE FUNCTION :"schema".idle_line(queues text[], of_flow text,
-	now bigint, counts boolean) RETURNS text LANGUAGE sql
-SET search_path = :"schema", pg_temp AS $$
-	SELECT concat('{"event":"idle"', (SELECT concat(',"next_in":',
+	now bigint, counts boolean) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN concat('{"event":"idle"', (SELECT concat(',"next_in":',
 			trim_scale(round(greatest(0, d.run_ms - now)
 				/ 1000.0, 3)))
 		FROM (SELECT run_ms, queue, flow, row_number() OVER
@@ -285,7 +286,8 @@ SET search_path = :"schema", pg_temp AS $$
 						OR queue = ANY (queues))
 					LIMIT 1000)
 				LIMIT 1000) c) END) END,
-		'}')
+		'}');
+END
 $$
 ---
 -- Jobs whose time has come, some at a time.
