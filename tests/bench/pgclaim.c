@@ -8,6 +8,10 @@
  * pgclaim notify CONNINFO ROUNDS: the time from a NOTIFY of one connection to
  * its arrival at another that listens. Prints p50 and p99 in microseconds.
  *
+ * pgclaim pickup CONNINFO ROUNDS: the time from the begin of an INSERT that
+ * notifies to the answer of the UPDATE by which another, who listened, takes
+ * the row. Both are committed, as a push and a claim are. Prints the same.
+ *
  * A claim begins behind the last row that this process has had: without that
  * it would walk over the dead index entries of all rows claimed before. What
  * another gave back would be found by the last look, which begins at the
@@ -27,6 +31,7 @@
 #define ID_MAX 21 /* "-9223372036854775808" and a comma or NUL */
 #define PROCESSES_MAX 64
 #define WAIT_MS 10000
+#define PAUSE_US 20000 /* between pickups, so that both are idle */
 
 struct worker {
 	PGconn *conn;
@@ -321,33 +326,81 @@ compare(const void *a, const void *b)
 }
 
 static void
-notify(const char *conninfo, size_t rounds)
+end_of_query(PGconn *conn, const char *sql)
+{
+	PGresult *result;
+
+	while ((result = PQgetResult(conn)) != NULL) {
+		if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+		    PQresultStatus(result) != PGRES_TUPLES_OK)
+			give_up(conn, sql);
+		PQclear(result);
+	}
+}
+
+static void
+take_one(PGconn *conn)
+{
+	PGresult *result = PQexecPrepared(conn, "take", 0, NULL, NULL, NULL, 0);
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+		give_up(conn, "the row was not taken");
+	PQclear(result);
+}
+
+/* From sql of one connection to its doorbell at another, that may take. */
+static void
+measure(const char *conninfo, const char *sql, int takes, size_t rounds)
 {
 	PGconn *listener = open_conn(conninfo), *sender = open_conn(conninfo);
 	double *took = calloc(rounds, sizeof *took);
-	PGresult *result;
 
 	if (took == NULL)
 		exit(75);
 	run(listener, "LISTEN jobq_pgclaim");
+	if (takes) {
+		run(listener, "SET enable_seqscan = off");
+		prepare(listener, "take",
+		    "UPDATE jobq_pgclaim SET state = 1 WHERE id = (SELECT id"
+		    " FROM jobq_pgclaim WHERE state = 0 ORDER BY id LIMIT 1"
+		    " FOR UPDATE SKIP LOCKED) RETURNING id, payload");
+	}
 	for (size_t i = 0; i < rounds; i++) {
 		double begun = now_us();
 
-		if (!PQsendQuery(sender, "NOTIFY jobq_pgclaim"))
-			give_up(sender, "NOTIFY");
+		if (!PQsendQuery(sender, sql))
+			give_up(sender, sql);
 		await_notify(listener);
+		if (takes)
+			take_one(listener);
 		took[i] = now_us() - begun;
-		while ((result = PQgetResult(sender)) != NULL) {
-			if (PQresultStatus(result) != PGRES_COMMAND_OK)
-				give_up(sender, "NOTIFY");
-			PQclear(result);
-		}
+		end_of_query(sender, sql);
+		if (takes)
+			usleep(PAUSE_US);
 	}
 	qsort(took, rounds, sizeof *took, compare);
 	printf("%.0f %.0f\n", took[rounds / 2], took[rounds * 99 / 100]);
 	free(took);
 	PQfinish(listener);
 	PQfinish(sender);
+}
+
+static void
+pickup(const char *conninfo, size_t rounds)
+{
+	PGconn *conn = open_conn(conninfo);
+
+	fill(conn, "0");
+	run(conn, "ALTER TABLE jobq_pgclaim ALTER id"
+		  " ADD GENERATED ALWAYS AS IDENTITY");
+	run(conn, "CREATE INDEX ON jobq_pgclaim (id) WHERE state = 0");
+	measure(conninfo,
+	    "WITH made AS (INSERT INTO jobq_pgclaim (payload)"
+	    " VALUES ('{}') RETURNING id)"
+	    " SELECT id, pg_notify('jobq_pgclaim', '') FROM made",
+	    1, rounds);
+	run(conn, "DROP TABLE jobq_pgclaim");
+	PQfinish(conn);
 }
 
 int
@@ -360,10 +413,13 @@ main(int argc, char **argv)
 	    processes > 0 && processes <= PROCESSES_MAX) {
 		claim(argv[2], argv[3], processes);
 	} else if (argc == 4 && strcmp(argv[1], "notify") == 0 && count > 0) {
-		notify(argv[2], (size_t)count);
+		measure(argv[2], "NOTIFY jobq_pgclaim", 0, (size_t)count);
+	} else if (argc == 4 && strcmp(argv[1], "pickup") == 0 && count > 0) {
+		pickup(argv[2], (size_t)count);
 	} else {
 		fprintf(stderr, "usage: pgclaim claim CONNINFO JOBS PROCESSES\n"
-				"       pgclaim notify CONNINFO ROUNDS\n");
+				"       pgclaim notify CONNINFO ROUNDS\n"
+				"       pgclaim pickup CONNINFO ROUNDS\n");
 		return 2;
 	}
 	return 0;
