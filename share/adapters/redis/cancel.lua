@@ -8,6 +8,7 @@ local reason = given(request.reason) or 'cancel'
 local answer, seen = {}, {}
 
 load(request.ids)
+load_said(request.ids)
 for _, id in ipairs(request.ids) do
 	local job = jobs[id]
 	if not seen[id] then

@@ -34,25 +34,32 @@ if not ids then
 	batch(asked, 'HSET', key('claimed'))
 end
 
-local taken, first = {}, nil
-if wanted > 0 and ids then
-	taken = take_ids(ids, open, wanted)
-elseif wanted > 0 then
-	if #open == 1 and not flow then
-		taken, first = first_ready(open[1], wanted)
-	end
-	if not first then
+local lease = ',"worker":' .. quote(worker) .. ',"seconds":'
+	.. lease_ms / 1000
+	.. (truth(given(request.ring)) and ',"ring":true' or '') .. '}}'
+local lines, ready = {}, nil
+if wanted > 0 and not ids and not flow and #open == 1 then
+	ready = take_first(open[1], wanted, worker, lease_ms, lease, lines)
+end
+if not ready then
+	local taken = {}
+	if wanted > 0 and ids then
+		taken = take_ids(ids, open, wanted)
+	elseif wanted > 0 then
 		taken = take_ready(open, flow, worker, wanted)
 	end
-end
-local fits = fit(taken)
--- Fewer because there are no more, not because of their length.
-local short = (#taken < wanted and #fits == #taken) or wanted == 0
-if first then
-	take_first(fits, first, open[1], worker, lease_ms)
-else
+	ready = #taken
+	local fits = fit(taken)
 	take(fits, worker, lease_ms)
+	for i, line in ipairs(fields(LINE, fits)) do
+		lines[2 * i - 1] = line
+		lines[2 * i] = standing(jobs[fits[i]])
+			.. ',"lease":{"epoch":'
+			.. text_of(jobs[fits[i]][EPOCH]) .. lease
+	end
 end
+-- Fewer because there are no more, not because of their length.
+local short = (ready < wanted and 2 * ready == #lines) or wanted == 0
 keep_log()
 -- Nobody need look for what was taken just now.
 for queue, why in pairs(rings) do
@@ -68,13 +75,13 @@ if truth(given(request.ring)) then
 	end
 end
 
-local held = given(request.held) or {}
+local running = given(request.held) or {}
 local names = {}
-for i, pair in ipairs(held) do
+for i, pair in ipairs(running) do
 	names[i] = pair[1]
 end
 load(names)
-for _, pair in ipairs(held) do
+for _, pair in ipairs(running) do
 	local job = jobs[pair[1]]
 	local lost = not job or job[EPOCH] ~= pair[2] or job[WORKER] ~= worker
 		or job[STAGE] ~= RUNNING
@@ -85,21 +92,8 @@ for _, pair in ipairs(held) do
 	end
 end
 
-local lease = ',"worker":' .. quote(worker) .. ',"seconds":'
-	.. lease_ms / 1000
-	.. (truth(given(request.ring)) and ',"ring":true' or '') .. '}}'
-local attempt, run, epoch, ends
-for i, line in ipairs(fields(LINE, fits)) do
-	local job = jobs[fits[i]]
-	-- Of jobs that were pushed together it is most often the same.
-	if job[ATTEMPT] ~= attempt or job[RUN] ~= run or job[EPOCH] ~= epoch
-	then
-		attempt, run, epoch = job[ATTEMPT], job[RUN], job[EPOCH]
-		ends = standing(job) .. ',"lease":{"epoch":'
-			.. text_of(epoch) .. lease
-	end
+for _, line in ipairs(lines) do
 	answer[#answer + 1] = line
-	answer[#answer + 1] = ends
 end
 
 -- What is pending or running, said no further than 1000; what is blocked does

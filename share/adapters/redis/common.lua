@@ -2,12 +2,19 @@
 -- The answer is an array of lines; an element that begins with a comma goes
 -- on with the one before, so that no long text is copied here.
 --
--- A job is two fields: PREFIX:line holds its line as it was pushed, less its
--- closing brace, PREFIX:job what changes, packed by cmsgpack (the order is
--- that of the names below; what is absent at the end is left out). Both are
--- hashes by id, so that a batch of 500 jobs is read by one command and
--- written by another: what a job costs is little more than its share of
--- those. All else are indexes of them:
+-- A job is a field, by its id, in each of these hashes, so that a batch of 500
+-- jobs is read by one command and written by another:
+--
+--   line          its line as it was pushed, less its closing brace
+--   job           what changes, packed by cmsgpack (the order is that of the
+--                 names below; what is absent at the end is left out). Of jobs
+--                 that were pushed, claimed and ended together it is the same,
+--                 byte for byte; so what becomes of it is made once for them
+--                 all (see moved() and held())
+--   more          what does not, and is its own: SEQ EXPIRES KEY FLOW
+--   said          its events in the log (see keep())
+--
+-- All else are indexes of them:
 --
 --   all           of all ids, by the order of push (seq)
 --   ready:QUEUE   what can start: by -priority, then seq (see place())
@@ -16,15 +23,15 @@
 --   begin:FLOW    what of a flow can start, as ready
 --   due lease expiry   ids by the time when something is to be done
 --   failed        ids by seq
---   ended         a list of "MS ID", as jobs were completed or cancelled;
---                 dead is that of those that failed (retention.lua)
+--   ended         a list: when a job was completed or cancelled, its id, and
+--                 so on; dead is that of those that failed (retention.lua)
 --   risky         ids that run and were rescued twice
 --   key           the id of the unfinished job that has a key of a queue
 --   wants:ID      what a blocked job waits for; needs:ID who waits for it;
 --                 needed: all that somebody waits for
 --   count:QUEUE   how many jobs are in each stage; total:FLOW the same
 --   queues paused claimed    names; since when; when a worker last asked
---   event         the log, a hash: SEQ to "ID LINE" (see keep())
+--   event         the log, a hash: SEQ to "ID LINE"; said:ID (see keep())
 --   meta          version, the last seq of a job, of an event, of one pruned
 --
 -- A script is not taken back when it fails: all that can fail comes before
@@ -35,12 +42,13 @@ local request = cjson.decode(ARGV[1])
 local call, floor, max, min = redis.call, math.floor, math.max, math.min
 local format, concat, insert = string.format, table.concat, table.insert
 
-local SEQ, QUEUE, NAME, STAGE, PRIORITY = 1, 2, 3, 4, 5
-local ATTEMPT, MOST, RUN, PUSHED, BYTES = 6, 7, 8, 9, 10
-local EPOCH, SAID, WORKER, LEASE, UNTIL = 11, 12, 13, 14, 15
-local CLAIMED, STARTED, HEARD, ENDED, SETTLED = 16, 17, 18, 19, 20
-local REASON, ERROR, RESCUES, SNOOZES, EXPIRES = 21, 22, 23, 24, 25
-local KEY, FLOW, CANCEL, MEMBERS = 26, 27, 28, 28
+local STAGE, QUEUE, NAME, PRIORITY, ATTEMPT = 1, 2, 3, 4, 5
+local MOST, RUN, PUSHED, BYTES, EPOCH = 6, 7, 8, 9, 10
+-- EXTRA: it has one of EXPIRES KEY FLOW.
+local EXTRA, WORKER, LEASE, UNTIL, CLAIMED = 11, 12, 13, 14, 15
+local STARTED, HEARD, ENDED, SETTLED, REASON = 16, 17, 18, 19, 20
+local ERROR, RESCUES, SNOOZES, CANCEL, CHANGING = 21, 22, 23, 24, 24
+local SEQ, EXPIRES, KEY, FLOW = 25, 26, 27, 28
 
 local BLOCKED, SCHEDULED, READY, RUNNING = 0, 1, 2, 3
 local COMPLETED, CANCELLED, FAILED = 4, 5, 6
@@ -61,7 +69,8 @@ local function key(name, of)
 		or PREFIX .. ':' .. name
 end
 
-local JOB, LINE, LEASES = key('job'), key('line'), key('lease')
+local JOB, MORE, LINE = key('job'), key('more'), key('line')
+local SAID, LEASES = key('said'), key('lease')
 
 -- A member of the request that may be absent or null.
 local function given(value)
@@ -135,11 +144,16 @@ end
 local zsets = {}
 -- By queue, and by flow, how many more are in each stage.
 local queue_counts, flow_counts = {}, {}
--- Jobs that were read (false: there is none); those of them that changed.
-local jobs, changed = {}, {}
+-- Jobs that were read (false: there is none), and those of them that changed,
+-- also in what is in more. Of some only what is in job was read, as it stands
+-- there; such a job is in jobs when it is looked at further.
+local jobs, changed, remade = {}, {}, {}
+local packed_jobs, repacked = {}, {}
+-- Their events, as they are in said; those that changed.
+local said, said_more = {}, {}
 -- Leases that begin or go on, as ZADD takes them; those that are over.
 local leased, let_go = {}, {}
--- "MS ID" of those that are finished.
+-- When those that are finished ended, and their ids.
 local ended, dead = {}, {}
 -- Queues in which something became ready, or whose workers are to look.
 local rings = {}
@@ -228,9 +242,11 @@ local function enter(id, job)
 		rings[job[QUEUE]] = SCHEDULED
 	elseif stage == FAILED then
 		zset(key('failed'), id, job[SEQ])
-		dead[#dead + 1] = text_of(job[ENDED]) .. ' ' .. id
+		dead[#dead + 1] = text_of(job[ENDED])
+		dead[#dead + 1] = id
 	elseif stage > RUNNING then
-		ended[#ended + 1] = text_of(job[ENDED]) .. ' ' .. id
+		ended[#ended + 1] = text_of(job[ENDED])
+		ended[#ended + 1] = id
 	end
 	if job[EXPIRES] and stage < RUNNING then
 		zset(key('expiry'), id, job[EXPIRES])
@@ -248,11 +264,23 @@ local function batch(words, command, name)
 end
 
 local function pack(job)
-	local last = MEMBERS
+	local last = CHANGING
 	while not job[last] do
 		last = last - 1
 	end
 	return cmsgpack.pack(unpack(job, 1, last))
+end
+
+-- Writes a hash: of each field that is named what is in values, and empties
+-- the names.
+local function write(name, names, values)
+	local words, n = {}, 0
+	for id in pairs(names) do
+		words[n + 1], words[n + 2] = id, values[id]
+		n = n + 2
+		names[id] = nil
+	end
+	batch(words, 'HSET', name)
 end
 
 local function add_counts(name, counts)
@@ -284,13 +312,21 @@ local function flush()
 	batch(ended, 'RPUSH', key('ended'))
 	batch(dead, 'RPUSH', key('dead'))
 	zsets, leased, let_go, ended, dead = {}, {}, {}, {}, {}
-	local packed, n = {}, 0
 	for id in pairs(changed) do
-		packed[n + 1], packed[n + 2] = id, pack(jobs[id])
-		n = n + 2
+		packed_jobs[id], repacked[id] = pack(jobs[id]), true
 	end
-	batch(packed, 'HSET', JOB)
-	changed = {}
+	write(JOB, repacked, packed_jobs)
+	for id in pairs(changed) do
+		packed_jobs[id], changed[id] = nil, nil
+	end
+	local more = {}
+	for id in pairs(remade) do
+		local job = jobs[id]
+		more[id] = cmsgpack.pack(job[SEQ], job[EXPIRES], job[KEY],
+			job[FLOW])
+	end
+	write(MORE, remade, more)
+	write(SAID, said_more, said)
 	add_counts('count', queue_counts)
 	add_counts('total', flow_counts)
 	queue_counts, flow_counts = {}, {}
@@ -327,19 +363,54 @@ local function fields(name, ids)
 	return out
 end
 
--- Reads those jobs that were not read yet.
-local function load(ids)
+-- Reads of those jobs that were not read yet what is in job.
+local function load_packed(ids)
 	local missing = {}
 	for _, id in ipairs(ids) do
-		if jobs[id] == nil then
-			jobs[id] = false
+		if jobs[id] == nil and packed_jobs[id] == nil then
+			packed_jobs[id] = false
 			missing[#missing + 1] = id
 		end
 	end
 	for i, packed in ipairs(fields(JOB, missing)) do
 		if packed then
-			jobs[missing[i]] = { cmsgpack.unpack(packed) }
+			packed_jobs[missing[i]] = packed
 		end
+	end
+end
+
+-- Reads those jobs that were not read yet.
+local function load(ids)
+	local missing = {}
+	load_packed(ids)
+	for _, id in ipairs(ids) do
+		local packed = packed_jobs[id]
+		if packed then
+			jobs[id] = { cmsgpack.unpack(packed) }
+			missing[#missing + 1] = id
+			changed[id], repacked[id] = repacked[id], nil
+		elseif packed == false then
+			jobs[id] = false
+		end
+		packed_jobs[id] = nil
+	end
+	for i, more in ipairs(fields(MORE, missing)) do
+		local job = jobs[missing[i]]
+		job[SEQ], job[EXPIRES], job[KEY], job[FLOW] =
+			cmsgpack.unpack(more)
+	end
+end
+
+local function load_said(ids)
+	local missing = {}
+	for _, id in ipairs(ids) do
+		if said[id] == nil then
+			said[id] = false
+			missing[#missing + 1] = id
+		end
+	end
+	for i, text in ipairs(fields(SAID, missing)) do
+		said[missing[i]] = text
 	end
 end
 
@@ -356,9 +427,9 @@ end
 
 -- --- events ----------------------------------------------------------------
 
--- The events of a job are named in it, as " EPOCH:N:SEQ", and " ::SEQ" for the
--- store's own; of a job that has many of them in a hash said:ID, EPOCH:N to
--- SEQ, and in the job stands "*".
+-- In said the events of a job are named, as " EPOCH:N:SEQ", and " ::SEQ" for
+-- the store's own; of a job that has many of them in a hash said:ID, EPOCH:N
+-- to SEQ, and said is "*".
 local INLINE = 300
 local event_seq
 local logged = {}
@@ -367,64 +438,60 @@ local function said_key(id)
 	return key('said', id)
 end
 
-local function is_kept(id, job, named)
-	local said = job[SAID]
-	if not said then
+local function is_kept(id, named)
+	if not said[id] then
 		return false
-	elseif said == '*' then
+	elseif said[id] == '*' then
 		return call('HEXISTS', said_key(id), named) == 1
 	end
-	return string.find(said, ' ' .. named .. ':', 1, true) ~= nil
+	return string.find(said[id], ' ' .. named .. ':', 1, true) ~= nil
 end
 
 -- Calls what with EPOCH:N and SEQ of each.
-local function each_said(id, job, what)
-	if job[SAID] == '*' then
+local function each_said(id, what)
+	if said[id] == '*' then
 		local all = call('HGETALL', said_key(id))
 		for i = 1, #all, 2 do
 			what(all[i], all[i + 1])
 		end
-	elseif job[SAID] then
-		for named, seq in string.gmatch(job[SAID],
+	elseif said[id] then
+		for named, seq in string.gmatch(said[id],
 			' (%d*:%d*):(%d+)') do
 			what(named == ':' and ':' .. seq or named, seq)
 		end
 	end
 end
 
-local function name_event(id, job, named, seq)
-	if job[SAID] ~= '*' and #(job[SAID] or '') < INLINE then
-		job[SAID] = (job[SAID] or '') .. ' ' .. named .. ':' .. seq
+local function name_event(id, named, seq)
+	if said[id] ~= '*' and #(said[id] or '') < INLINE then
+		said[id] = (said[id] or '') .. ' ' .. named .. ':' .. seq
+		said_more[id] = true
 		return
 	end
-	if job[SAID] ~= '*' then
+	if said[id] ~= '*' then
 		local words = {}
-		each_said(id, job, function(name, at)
+		each_said(id, function(name, at)
 			words[#words + 1] = name
 			words[#words + 1] = at
 		end)
 		batch(words, 'HSET', said_key(id))
-		job[SAID] = '*'
+		said[id], said_more[id] = '*', true
 	end
 	call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
 end
 
 -- Keeps an event, line and what goes on with it, less its closing brace; its n
--- is nil for the store's own. Nothing is done when it is kept already. The job
--- is to be changed, too.
-local function keep(id, job, epoch, n, line, more)
+-- is nil for the store's own. Nothing is done when it is kept already. What
+-- the job has said must have been read.
+local function keep(id, epoch, n, line, more)
 	local named = n and text_of(epoch) .. ':' .. text_of(n) or ':'
-	if n and job[SAID] and is_kept(id, job, named) then
+	if n and is_kept(id, named) then
 		return
 	end
 	event_seq = (event_seq or tonumber(call('HGET', key('meta'), 'event')
 		or 0)) + 1
 	local seq = format('%.0f', event_seq)
-	if job[SAID] then
-		name_event(id, job, named, seq)
-	else
-		job[SAID] = ' ' .. named .. ':' .. seq
-	end
+	name_event(id, named, seq)
 	local at = #logged
 	logged[at + 1] = seq
 	logged[at + 2] = id .. ' ' .. line .. more
@@ -432,6 +499,7 @@ end
 
 -- Writes what was kept, at the end.
 local function keep_log()
+	write(SAID, said_more, said)
 	if event_seq then
 		batch(logged, 'HSET', key('event'))
 		call('HSET', key('meta'), 'event', format('%.0f', event_seq))

@@ -57,15 +57,13 @@ end
 
 local function of_jobs()
 	local seqs, list, at = {}, {}, 1
-	load(ids)
+	load_said(ids)
 	for _, id in ipairs(ids) do
-		if jobs[id] then
-			each_said(id, jobs[id], function(_, seq)
-				if tonumber(seq) > since then
-					seqs[tonumber(seq)] = true
-				end
-			end)
-		end
+		each_said(id, function(_, seq)
+			if tonumber(seq) > since then
+				seqs[tonumber(seq)] = true
+			end
+		end)
 	end
 	for seq in pairs(seqs) do
 		list[#list + 1] = seq

@@ -6,7 +6,7 @@ local function lapse_to(id, job, stage, kind, reason, text)
 		.. ',"at":"' .. time(now) .. '","reason":' .. quote(reason)
 		.. (text and ',"error":' .. quote(text) or '')
 		.. ',"state":"' .. STATE[stage] .. '"'
-	keep(id, job, nil, nil, line, '')
+	keep(id, nil, nil, line, '')
 	leave(id, job)
 	if stage == READY then
 		if job[STARTED] then
@@ -42,6 +42,7 @@ local function lapse()
 	local lines, failed = {}, {}
 	local ids = until_time('lease', 100)
 	load(ids)
+	load_said(ids)
 	for _, id in ipairs(ids) do
 		local line = lapse_to(id, jobs[id], lapsed(jobs[id]))
 		lines[#lines + 1] = line
@@ -52,6 +53,7 @@ local function lapse()
 	flush()
 	ids = until_time('expiry', 400)
 	load(ids)
+	load_said(ids)
 	for _, id in ipairs(ids) do
 		lines[#lines + 1] = lapse_to(id, jobs[id], CANCELLED,
 			'cancelled', 'expired')

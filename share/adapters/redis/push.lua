@@ -67,14 +67,14 @@ local function make(new, owner)
 	local id, unmet = new.id, wants(new)
 	local run = given(new.run_at_ms) or now
 	seq = seq + 1
-	local job = { seq, new.queue, new.name,
-		run <= now and READY or SCHEDULED, new.priority, 0,
-		new.max_attempts, run, now, #new.line, 0 }
-	for i = SAID, MEMBERS do
+	local job = { run <= now and READY or SCHEDULED, new.queue, new.name,
+		new.priority, 0, new.max_attempts, run, now, #new.line, 0 }
+	for i = EXTRA, CHANGING do
 		job[i] = false
 	end
-	job[EXPIRES] = given(new.expires_at_ms) or false
+	job[SEQ], job[EXPIRES] = seq, given(new.expires_at_ms) or false
 	job[KEY], job[FLOW] = given(new.key) or false, given(new.flow) or false
+	job[EXTRA] = (job[EXPIRES] or job[KEY] or job[FLOW]) and true or false
 	if #unmet > 0 then
 		job[STAGE] = BLOCKED
 		call('SADD', key('wants', id), unpack(unmet))
@@ -83,7 +83,7 @@ local function make(new, owner)
 			call('SADD', key('needs', need), id)
 		end
 	end
-	jobs[id] = job
+	jobs[id], remade[id] = job, true
 	enter(id, job)
 	zset(key('all'), id, seq)
 	if job[FLOW] then

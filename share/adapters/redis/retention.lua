@@ -7,42 +7,44 @@ local DAY = 86400000
 local RETAINED = { ended = DAY, dead = 7 * DAY }
 
 -- Up to so many ids from a place of a list on, of jobs that ended until then;
--- how many entries that were; whether there may be more.
+-- how many entries, of two elements each, that were; whether there may be
+-- more.
 local function finished(list, at, most, before)
-	local first = call('LINDEX', key(list), at)
-	if not first or tonumber(string.match(first, '^%d+')) > before then
+	local first = call('LINDEX', key(list), 2 * at)
+	if not first or tonumber(first) > before then
 		return {}, 0, false
 	end
-	local entries = call('LRANGE', key(list), at, at + most - 1)
-	local times_of, ids, out, passed = {}, {}, {}, 0
-	for i, entry in ipairs(entries) do
-		local ms, id = string.match(entry, '^(%d+) (.*)$')
-		times_of[i], ids[i] = tonumber(ms), id
+	local entries = call('LRANGE', key(list), 2 * at, 2 * (at + most) - 1)
+	local ids, out, passed = {}, {}, 0
+	for i = 2, #entries, 2 do
+		ids[i / 2] = entries[i]
 	end
 	load(ids)
 	for i, id in ipairs(ids) do
-		if times_of[i] > before then
+		local ms = tonumber(entries[2 * i - 1])
+		if ms > before then
 			return out, passed, false
 		end
 		passed = i
-		if jobs[id] and jobs[id][ENDED] == times_of[i]
+		if jobs[id] and jobs[id][ENDED] == ms
 			and jobs[id][STAGE] > RUNNING then
 			out[#out + 1] = id
 		end
 	end
-	return out, passed, #entries == most
+	return out, passed, #ids == most
 end
 
 local function delete(ids)
 	local out, seqs, last, flows = {}, {}, 0, {}
+	load_said(ids)
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		if job then
-			each_said(id, job, function(_, seq)
+			each_said(id, function(_, seq)
 				seqs[#seqs + 1] = seq
 				last = max(last, tonumber(seq))
 			end)
-			if job[SAID] == '*' then
+			if said[id] == '*' then
 				call('DEL', said_key(id))
 			end
 			for _, need in ipairs(call('SMEMBERS',
@@ -57,11 +59,13 @@ local function delete(ids)
 				flows[job[FLOW]] = true
 			end
 			out[#out + 1] = id
-			jobs[id], changed[id] = false, nil
+			jobs[id], changed[id], said[id] = false, nil, false
 		end
 	end
 	batch(out, 'HDEL', JOB)
+	batch(out, 'HDEL', MORE)
 	batch(out, 'HDEL', LINE)
+	batch(out, 'HDEL', SAID)
 	batch(seqs, 'HDEL', key('event'))
 	if last > tonumber(call('HGET', key('meta'), 'pruned') or 0) then
 		call('HSET', key('meta'), 'pruned', last)
@@ -82,7 +86,7 @@ local function delete_finished(most, before)
 			before or now - retained)
 		if passed > 0 then
 			delete(ids)
-			call('LTRIM', key(list), passed, -1)
+			call('LTRIM', key(list), 2 * passed, -1)
 		end
 		for _, id in ipairs(ids) do
 			answer[#answer + 1] = id

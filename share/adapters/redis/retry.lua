@@ -22,7 +22,7 @@ local function again(id, job)
 	job[RUN], job[RESCUES], job[SNOOZES] = now, false, false
 	job[SETTLED] = false
 	if job[EXPIRES] and job[EXPIRES] <= now then
-		job[EXPIRES] = false
+		job[EXPIRES], remade[id] = false, true
 	end
 	enter(id, job)
 end

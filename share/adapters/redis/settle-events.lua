@@ -160,31 +160,76 @@ end
 local function known(event, id, job)
 	return given(event.n) and not ENDINGS[event.event]
 		and job[WORKER] == event.worker
-		and is_kept(id, job,
+		and is_kept(id,
 			text_of(event.epoch) .. ':' .. text_of(event.n))
 end
 
--- Most events are the completion of a job of which nothing else has to be
--- known: what end_job() and leave() do of it, in one go.
-local COMPLETION = ',"settled":true,"state":"completed"}'
+-- Most events are the start or the completion of a job that is in no index but
+-- the leases. What such an event makes of what is in job is made once for all
+-- of which that is the same: whose it must be, and what it becomes; false when
+-- there is more to it.
+local moves = { started = {}, completed = {} }
+local COMPLETION = ',"state":"completed"'
 
-local function is_plain(event, job)
-	return event.event == 'completed' and job and job[STAGE] == RUNNING
-		and job[EPOCH] == event.epoch and job[WORKER] == event.worker
-		and not job[FLOW] and not job[KEY] and not job[RESCUES]
+local function moved(kind, packed)
+	local to = moves[kind][packed]
+	if to ~= nil then
+		return to
+	end
+	local job = { cmsgpack.unpack(packed) }
+	to = false
+	if job[STAGE] == RUNNING and not job[EXTRA] and not job[RESCUES] then
+		to = { epoch = job[EPOCH], worker = job[WORKER],
+			queue = job[QUEUE], count = 0 }
+		job[HEARD] = now
+		if kind == 'completed' then
+			job[STAGE], job[SETTLED] = COMPLETED, kind
+			job[ENDED], job[UNTIL], job[CANCEL] = now, false, nil
+			job[REASON], job[ERROR] = false, false
+		else
+			job[STARTED] = job[STARTED] or now
+			job[UNTIL] = now + job[LEASE]
+			to.lease = text_of(job[UNTIL])
+		end
+		to.packed = pack(job)
+	end
+	moves[kind][packed] = to
+	return to
 end
 
-local function complete(event, job)
-	local id = event.id
-	job[STAGE], job[SETTLED] = COMPLETED, 'completed'
-	job[ENDED], job[HEARD], job[UNTIL] = now, now, false
-	job[REASON] = given(event.reason) or false
-	job[ERROR], job[CANCEL] = given(event.error) or false, nil
-	keep(id, job, event.epoch, given(event.n), event.line,
-		',"state":"completed"')
+-- The settled of such an event, and what follows it; nil when it is none.
+local function settle_fast(event, completed)
+	local kind, id = event.event, event.id
+	local packed = packed_jobs[id]
+	local to = packed and moves[kind] and moved(kind, packed)
+	if not to or to.epoch ~= event.epoch or to.worker ~= event.worker
+		or given(event.reason) or given(event.error) then
+		return nil
+	end
+	packed_jobs[id], repacked[id] = to.packed, true
+	if kind == 'started' then
+		keep(id, event.epoch, given(event.n), event.line, '')
+		leased[#leased + 1] = to.lease
+		leased[#leased + 1] = id
+		return ',"settled":true}'
+	end
+	keep(id, event.epoch, given(event.n), event.line, COMPLETION)
 	let_go[#let_go + 1] = id
-	ended[#ended + 1] = text_of(now) .. ' ' .. id
-	changed[id] = true
+	ended[#ended + 1] = text_of(now)
+	ended[#ended + 1] = id
+	completed[#completed + 1] = id
+	to.count = to.count + 1
+	return ',"settled":true,"state":"completed"}'
+end
+
+local function count_fast()
+	for _, to in pairs(moves.completed) do
+		if to then
+			count_in(queue_counts, to.queue, RUNNING, -to.count)
+			count_in(queue_counts, to.queue, COMPLETED, to.count)
+			to.count = 0
+		end
+	end
 end
 
 -- The settled of one event, and what follows it.
@@ -204,7 +249,7 @@ local function settle_one(event, completed)
 		else
 			hear(event, id, job)
 		end
-		keep(id, job, event.epoch, given(event.n), event.line, more)
+		keep(id, event.epoch, given(event.n), event.line, more)
 		return ',"settled":true' .. more .. '}'
 	elseif (job[EPOCH] == event.epoch and job[WORKER] == event.worker
 		and job[SETTLED] == event.event) or known(event, id, job) then
@@ -215,36 +260,35 @@ end
 
 -- Adds the answers to answer, in the order of the events, each as two pieces.
 local function settle(events, answer)
-	local ids, completed = {}, {}
+	local ids, fast, slow, completed = {}, {}, {}, {}
 	local base = #answer
 	for _, event in ipairs(events) do
+		local id = given(event.id)
 		if event.event == 'alive' then
 			for _, named in ipairs(pairs_of(event)) do
-				ids[#ids + 1] = named[1]
+				slow[#slow + 1] = named[1]
 			end
-		elseif given(event.id) then
-			ids[#ids + 1] = event.id
+		elseif id then
+			ids[#ids + 1] = id
+			insert(moves[event.event] and fast or slow, id)
 		end
 	end
-	load(ids)
-	local plain = {}
+	load(slow)
+	load_packed(fast)
+	load_said(ids)
 	for i, event in ipairs(events) do
-		local job, said = jobs[event.id], false
-		if is_plain(event, job) then
-			complete(event, job)
-			completed[#completed + 1] = event.id
-			plain[job[QUEUE]] = (plain[job[QUEUE]] or 0) + 1
-			said = COMPLETION
-		elseif event.event ~= 'alive' then
-			said = settle_one(event, completed)
+		local settled = false
+		if event.event ~= 'alive' then
+			settled = settle_fast(event, completed)
+			if not settled then
+				load({ given(event.id) })
+				settled = settle_one(event, completed)
+			end
 		end
 		answer[base + 2 * i - 1] = event.line
-		answer[base + 2 * i] = said
+		answer[base + 2 * i] = settled
 	end
-	for queue, n in pairs(plain) do
-		count_in(queue_counts, queue, RUNNING, -n)
-		count_in(queue_counts, queue, COMPLETED, n)
-	end
+	count_fast()
 	renew_heard()
 	free(completed)
 	for i, event in ipairs(events) do

@@ -71,27 +71,6 @@ local function take_ids(ids, queues, most)
 	return out
 end
 
--- The first of one queue, when nothing stands apart there and they can all
--- start and are in no other index, as is most often so; then the name of its
--- ready, too. Else nil.
-local function first_ready(queue, most)
-	local name, ids = key('ready', queue), {}
-	if call('EXISTS', key('apart', queue)) == 1 then
-		return nil
-	end
-	for i, member in ipairs(call('ZRANGE', name, 0, most - 1)) do
-		ids[i] = placed(member)
-	end
-	load(ids)
-	for _, id in ipairs(ids) do
-		local job = jobs[id]
-		if not job or job[FLOW] or job[EXPIRES] then
-			return nil
-		end
-	end
-	return ids, name
-end
-
 -- Those that were rescued less than twice, and one of the others, if this
 -- worker has none.
 local function take_ready(queues, flow, worker, most)
@@ -145,7 +124,7 @@ local function fit(ids)
 	return out
 end
 
-local function hold(id, job, worker, lease_ms)
+local function hold(job, worker, lease_ms)
 	job[STAGE] = RUNNING
 	job[EPOCH] = job[EPOCH] + 1
 	job[ATTEMPT] = job[ATTEMPT] + 1
@@ -159,21 +138,68 @@ local function take(ids, worker, lease_ms)
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		leave(id, job)
-		hold(id, job, worker, lease_ms)
+		hold(job, worker, lease_ms)
 		enter(id, job)
 	end
 	flush()
 end
 
--- What stands first in the ready of a queue, without a gap, is taken out by its
--- rank, which costs less than by its name.
-local function take_first(ids, name, queue, worker, lease_ms)
-	local lease_until = text_of(now + lease_ms)
+-- What a claim makes of what is in job, made once for all of which that is the
+-- same: what it becomes, and how its line ends; false when the job is in
+-- another index, too.
+local holds = {}
+
+local function held(packed, worker, lease_ms, lease)
+	local to = holds[packed]
+	if to == nil then
+		local job = { cmsgpack.unpack(packed) }
+		to = false
+		if job[STAGE] == READY and not job[EXTRA] then
+			hold(job, worker, lease_ms)
+			to = { bytes = job[BYTES], packed = pack(job),
+				ends = standing(job) .. ',"lease":{"epoch":'
+				.. text_of(job[EPOCH]) .. lease }
+		end
+		holds[packed] = to
+	end
+	return to
+end
+
+-- The first jobs of one queue are taken when nothing stands apart there and
+-- they are all such: out of ready by their rank, which costs less than by
+-- their names. Adds the lines to answer. How many were ready, or nil when they
+-- are to be taken otherwise.
+local function take_first(queue, most, worker, lease_ms, lease, answer)
+	local name, ids, bytes = key('ready', queue), {}, 0
+	if call('EXISTS', key('apart', queue)) == 1 then
+		return nil
+	end
+	local members = call('ZRANGE', name, 0, most - 1)
+	for i, member in ipairs(members) do
+		ids[i] = placed(member)
+	end
+	load_packed(ids)
 	for i, id in ipairs(ids) do
-		local job = jobs[id]
-		hold(id, job, worker, lease_ms)
+		local packed = packed_jobs[id]
+		local to = packed and held(packed, worker, lease_ms, lease)
+		if not to then
+			return nil
+		end
+		bytes = bytes + to.bytes
+		if i > 1 and bytes > PAGE_BYTES then
+			while #ids >= i do
+				table.remove(ids)
+			end
+			break
+		end
+	end
+	local lease_until, at = text_of(now + lease_ms), #answer
+	local lines = fields(LINE, ids)
+	for i, id in ipairs(ids) do
+		local to = holds[packed_jobs[id]]
+		packed_jobs[id], repacked[id] = to.packed, true
 		leased[2 * i - 1], leased[2 * i] = lease_until, id
-		changed[id] = true
+		answer[at + 2 * i - 1], answer[at + 2 * i] = lines[i], to.ends
 	end
 	if #ids > 0 then
 		call('ZREMRANGEBYRANK', name, 0, #ids - 1)
@@ -181,4 +207,5 @@ local function take_first(ids, name, queue, worker, lease_ms)
 		count_in(queue_counts, queue, RUNNING, #ids)
 	end
 	flush()
+	return #members
 end
