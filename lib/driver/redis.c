@@ -2,7 +2,8 @@
  * The driver of Redis: keys under one prefix, its texts from an adapter.
  *
  * A verb is the script VERB.lua, called with KEYS[1] = the prefix, ARGV[1] =
- * the request and ARGV[2] = the adapter's parameters, an object of strings.
+ * the request and ARGV[2] = the adapter's parameters, an object of strings
+ * (and what redis_script.c tells).
  * A script is one step of the server, so a verb is done whole; its answer is
  * an array of lines, which the server sends when its append-only file says
  * that it may; an element that begins with a comma goes on with the line
@@ -32,6 +33,7 @@ ask_settings(
 	jobq_redis_word(&command, "GET", 3);
 	jobq_redis_word(&command, "appendfsync", 11);
 	status = jobq_redis_ask(store, &command, &reply, err);
+	jobq_redis_command_release(&command);
 	jobq_buf_putc(out, '{');
 	/* Who may not ask is no worse off. */
 	if (status == JOBQ_OK && reply->type == REDIS_REPLY_ARRAY &&

@@ -34,6 +34,7 @@ struct jobq_redis_script {
 	char *name;
 	struct jobq_buf text;
 	char sha[41];
+	bool words; /* it takes events as words (redis_script.c) */
 };
 
 /* The listener; redis_listen.c tells what it does. */
@@ -90,15 +91,17 @@ void jobq_redis_drop(struct jobq_redis *store);
  */
 void jobq_redis_bind(redisContext *conn, struct jobq_redis_bound *bound);
 
-/* Words of a command; what follows them is made of begin, of its length. */
+/* The words of a command, which are others' and stay until it was asked. */
 struct jobq_redis_command {
-	const char *word[8];
-	size_t len[8];
-	int count;
+	const char **word;
+	size_t *len;
+	size_t count;
+	size_t word_cap, len_cap;
 };
 
 void jobq_redis_word(
     struct jobq_redis_command *command, const char *word, size_t len);
+void jobq_redis_command_release(struct jobq_redis_command *command);
 
 /*
  * Sends a command and waits for its answer, which the caller frees. One that

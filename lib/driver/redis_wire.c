@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -182,10 +183,20 @@ void
 jobq_redis_word(
     struct jobq_redis_command *command, const char *word, size_t len)
 {
-	if ((size_t)command->count == sizeof command->len / sizeof(size_t))
-		JOBQ_BUG("a command of too many words");
+	command->word = jobq_grow(command->word, command->count,
+	    &command->word_cap, sizeof *command->word);
+	command->len = jobq_grow(command->len, command->count,
+	    &command->len_cap, sizeof *command->len);
 	command->word[command->count] = word;
 	command->len[command->count++] = len;
+}
+
+void
+jobq_redis_command_release(struct jobq_redis_command *command)
+{
+	free(command->word);
+	free(command->len);
+	*command = (struct jobq_redis_command){ .count = 0 };
 }
 
 static void
@@ -199,12 +210,9 @@ jobq_redis_ask(struct jobq_redis *store,
     const struct jobq_redis_command *command, redisReply **reply,
     struct jobq_err *err)
 {
-	/* hiredis does not change the words. */
-	struct jobq_redis_command words = *command;
-
 	store->received = 0;
-	if (redisAppendCommandArgv(
-		store->conn, words.count, words.word, words.len) != REDIS_OK) {
+	if (redisAppendCommandArgv(store->conn, (int)command->count,
+		command->word, command->len) != REDIS_OK) {
 		jobq_redis_drop(store);
 		return fail(store, JOBQ_AGAIN, "out of memory", err);
 	}
@@ -376,6 +384,8 @@ greet(struct jobq_redis *store, struct jobq_err *err)
 		put(&select, number.data);
 		status = tell(store, &select, err);
 	}
+	jobq_redis_command_release(&auth);
+	jobq_redis_command_release(&select);
 	jobq_buf_release(&number);
 	return status;
 }

@@ -1,5 +1,6 @@
 -- One script does it all: what comes back is settled, what is due or lapsed
 -- is put right (a little at a time), and the next jobs are taken.
+-- events are words
 -- include common.lua
 -- include inbox.lua
 -- include settle-events.lua
@@ -8,7 +9,7 @@
 -- include ready.lua
 -- include take.lua
 
-local events = given(request.events) or {}
+local events = events_of_request()
 local queues = given(request.queues) or {}
 local flow, ids = given(request.flow), given(request.ids)
 local wanted, worker = given(request.limit) or 1, request.worker

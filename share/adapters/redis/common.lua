@@ -480,17 +480,21 @@ local function name_event(id, named, seq)
 	call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
 end
 
--- Keeps an event, line and what goes on with it, less its closing brace; its n
--- is nil for the store's own. Nothing is done when it is kept already. What
+-- Keeps an event, line and what goes on with it, less its closing brace; its n,
+-- a text, is nil for the store's own. Nothing is done when it is kept already. What
 -- the job has said must have been read.
 local function keep(id, epoch, n, line, more)
-	local named = n and text_of(epoch) .. ':' .. text_of(n) or ':'
+	local named = n and text_of(epoch) .. ':' .. n or ':'
 	if n and is_kept(id, named) then
 		return
 	end
 	event_seq = (event_seq or tonumber(call('HGET', key('meta'), 'event')
 		or 0)) + 1
-	local seq = format('%.0f', event_seq)
+	-- To make a text of a number is slow, so it is made of two, of which
+	-- many are known.
+	local seq = event_seq < 1000 and text_of(event_seq)
+		or text_of(floor(event_seq / 1000))
+		.. string.sub(text_of(1000 + event_seq % 1000), 2)
 	name_event(id, named, seq)
 	local at = #logged
 	logged[at + 1] = seq

@@ -2,6 +2,41 @@
 -- held by an event when both are equal. Of several endings of a job in one
 -- batch the first counts; what was said before it is kept, what comes behind
 -- it is stale. An event that is kept already is answered as it was.
+
+-- The events of the request, which are words (ARGV[5] and on). What is absent
+-- is nil; n is a text.
+local numbers = {}
+
+local function epoch_of(text)
+	local number = numbers[text]
+	if not number then
+		number = tonumber(text)
+		numbers[text] = number
+	end
+	return number
+end
+
+local function word(text)
+	return text ~= '' and text or nil
+end
+
+local function events_of_request()
+	local events = {}
+	for at = 5, #ARGV, 7 do
+		local event = { event = ARGV[at], id = word(ARGV[at + 1]),
+			epoch = epoch_of(ARGV[at + 2]),
+			worker = word(ARGV[at + 3]), n = word(ARGV[at + 4]),
+			line = ARGV[at + 5] }
+		if ARGV[at + 6] ~= '' then
+			for name, value in pairs(cjson.decode(ARGV[at + 6])) do
+				event[name] = given(value)
+			end
+		end
+		events[#events + 1] = event
+	end
+	return events
+end
+
 local ENDINGS = { completed = true, failed = true, cancelled = true,
 	released = true, snoozed = true }
 
@@ -13,8 +48,8 @@ local function outcome(event, job)
 		return COMPLETED
 	elseif kind == 'cancelled' then
 		return CANCELLED
-	elseif kind == 'failed' and (given(event.retry) == false
-		or given(event.retry) == 0 or job[ATTEMPT] >= job[MOST]) then
+	elseif kind == 'failed' and (event.retry == false
+		or event.retry == 0 or job[ATTEMPT] >= job[MOST]) then
 		return FAILED
 	elseif kind == 'snoozed' and (job[SNOOZES] or 0) >= 100
 		and job[ATTEMPT] >= job[MOST] then
@@ -28,7 +63,7 @@ local function outcome(event, job)
 end
 
 local function run_again(event, job)
-	local wait = given(event.retry_after_ms)
+	local wait = event.retry_after_ms
 	if event.event == 'released' then
 		return job[RUN]
 	elseif wait then
@@ -52,11 +87,11 @@ local function end_job(event, id, job)
 	if event.event == 'snoozed' then
 		job[SNOOZES] = (job[SNOOZES] or 0) + 1
 	end
-	job[REASON] = given(event.reason) or false
+	job[REASON] = event.reason or false
 	if stage == CANCELLED and job[CANCEL] then
 		job[REASON] = job[CANCEL]
 	end
-	job[ERROR] = given(event.error) or false
+	job[ERROR] = event.error or false
 	job[STAGE], job[SETTLED] = stage, event.event
 	job[ENDED], job[HEARD] = now, now
 	job[UNTIL], job[CANCEL] = false, false
@@ -128,13 +163,13 @@ local function free(completed)
 end
 
 local function pairs_of(event)
-	return given(event.jobs) or {}
+	return event.jobs or {}
 end
 
 -- The answer to an alive, which names its jobs by (id, epoch). One that waits
 -- (a claim's, for what it has printed) renews only what has not started.
 local function renew(event)
-	local lost, started, waiting = {}, {}, truth(given(event.waiting))
+	local lost, started, waiting = {}, {}, truth(event.waiting)
 	for _, named in ipairs(pairs_of(event)) do
 		local id, epoch = named[1], named[2]
 		local job = jobs[id]
@@ -158,10 +193,10 @@ end
 
 -- Whether the event is in the log, and was its worker's.
 local function known(event, id, job)
-	return given(event.n) and not ENDINGS[event.event]
+	return event.n and not ENDINGS[event.event]
 		and job[WORKER] == event.worker
 		and is_kept(id,
-			text_of(event.epoch) .. ':' .. text_of(event.n))
+			text_of(event.epoch) .. ':' .. event.n)
 end
 
 -- Most events are the start or the completion of a job that is in no index but
@@ -203,17 +238,17 @@ local function settle_fast(event, completed)
 	local packed = packed_jobs[id]
 	local to = packed and moves[kind] and moved(kind, packed)
 	if not to or to.epoch ~= event.epoch or to.worker ~= event.worker
-		or given(event.reason) or given(event.error) then
+		or event.reason or event.error then
 		return nil
 	end
 	packed_jobs[id], repacked[id] = to.packed, true
 	if kind == 'started' then
-		keep(id, event.epoch, given(event.n), event.line, '')
+		keep(id, event.epoch, event.n, event.line, '')
 		leased[#leased + 1] = to.lease
 		leased[#leased + 1] = id
 		return ',"settled":true}'
 	end
-	keep(id, event.epoch, given(event.n), event.line, COMPLETION)
+	keep(id, event.epoch, event.n, event.line, COMPLETION)
 	let_go[#let_go + 1] = id
 	ended[#ended + 1] = text_of(now)
 	ended[#ended + 1] = id
@@ -234,9 +269,9 @@ end
 
 -- The settled of one event, and what follows it.
 local function settle_one(event, completed)
-	local id = given(event.id)
+	local id = event.id
 	local job = id and jobs[id]
-	if not job or not given(event.epoch) then
+	if not job or not event.epoch then
 		return ',"settled":"unknown"}'
 	elseif job[EPOCH] == event.epoch and job[WORKER] == event.worker
 		and job[STAGE] == RUNNING then
@@ -249,7 +284,7 @@ local function settle_one(event, completed)
 		else
 			hear(event, id, job)
 		end
-		keep(id, event.epoch, given(event.n), event.line, more)
+		keep(id, event.epoch, event.n, event.line, more)
 		return ',"settled":true' .. more .. '}'
 	elseif (job[EPOCH] == event.epoch and job[WORKER] == event.worker
 		and job[SETTLED] == event.event) or known(event, id, job) then
@@ -263,7 +298,7 @@ local function settle(events, answer)
 	local ids, fast, slow, completed = {}, {}, {}, {}
 	local base = #answer
 	for _, event in ipairs(events) do
-		local id = given(event.id)
+		local id = event.id
 		if event.event == 'alive' then
 			for _, named in ipairs(pairs_of(event)) do
 				slow[#slow + 1] = named[1]
@@ -281,7 +316,7 @@ local function settle(events, answer)
 		if event.event ~= 'alive' then
 			settled = settle_fast(event, completed)
 			if not settled then
-				load({ given(event.id) })
+				load({ event.id })
 				settled = settle_one(event, completed)
 			end
 		end

@@ -1,8 +1,10 @@
+-- Endings, and what else workers say.
+-- events are words
 -- include common.lua
 -- include settle-events.lua
 -- include retention.lua
 
-local events, answer = given(request.events) or {}, {}
+local events, answer = events_of_request(), {}
 
 settle(events, answer)
 delete_finished(10 + #events)
