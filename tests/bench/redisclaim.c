@@ -4,10 +4,15 @@
  * into a list of what runs; with the next batch goes, for each of them, its
  * result by HSET, and LREM. No leases, no states, no events. Fills the list
  * first; prints the number of jobs and the rate.
+ *
+ * redisclaim publish SOCKET ROUNDS: the time of a round trip by PUBLISH: one
+ * process publishes, another hears it and publishes, and the first hears that.
+ * Prints p50 and p99 in microseconds.
  */
 #include "clock.h"
 
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +20,8 @@
 #include <unistd.h>
 
 #include "banned.h"
+
+#define PAUSE_US 20000
 
 static _Noreturn void
 give_up(const char *text)
@@ -103,6 +110,65 @@ work(const char *path, long size, int out)
 		exit(75);
 }
 
+/* A connection that hears a channel. */
+static redisContext *
+listen_to(const char *path, const char *channel)
+{
+	redisContext *conn = meet(path);
+
+	freeReplyObject(redisCommand(conn, "SUBSCRIBE %s", channel));
+	return conn;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const double *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* Idle between the rounds, as who waits for jobs is. */
+static void
+publish(const char *path, size_t rounds)
+{
+	redisContext *ear = listen_to(path, "bare:pong"), *mouth = meet(path);
+	double *took = calloc(rounds, sizeof *took);
+	pid_t echo;
+
+	echo = fork();
+	if (echo == 0) {
+		redisContext *other = listen_to(path, "bare:ping");
+		redisContext *back = meet(path);
+
+		freeReplyObject(redisCommand(back, "PUBLISH bare:pong there"));
+		for (;;) {
+			freeReplyObject(next(other));
+			freeReplyObject(
+			    redisCommand(back, "PUBLISH bare:pong x"));
+		}
+	}
+	if (echo < 0)
+		give_up("unable to fork");
+	freeReplyObject(next(ear));
+	for (size_t i = 0; i < rounds; i++) {
+		int64_t begun;
+
+		usleep(PAUSE_US);
+		begun = jobq_mono_ns();
+		freeReplyObject(redisCommand(mouth, "PUBLISH bare:ping x"));
+		freeReplyObject(next(ear));
+		took[i] = (double)(jobq_mono_ns() - begun) / 1000;
+	}
+	kill(echo, SIGTERM);
+	waitpid(echo, NULL, 0);
+	qsort(took, rounds, sizeof *took, compare);
+	printf("%.0f %.0f\n", took[rounds / 2], took[rounds * 99 / 100]);
+	free(took);
+	redisFree(ear);
+	redisFree(mouth);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,8 +179,13 @@ main(int argc, char **argv)
 	int64_t begun;
 	int ends[2], status;
 
+	if (argc == 4 && strcmp(argv[1], "publish") == 0 && total > 0) {
+		publish(argv[2], (size_t)total);
+		return 0;
+	}
 	if (processes < 1 || total < 1 || size < 1 || pipe(ends) < 0) {
-		fputs("usage: redisclaim SOCKET PROCESSES JOBS [BATCH]\n",
+		fputs("usage: redisclaim SOCKET PROCESSES JOBS [BATCH]\n"
+		      "       redisclaim publish SOCKET ROUNDS\n",
 		    stderr);
 		return 2;
 	}

@@ -16,11 +16,17 @@ local wanted, worker = given(request.limit) or 1, request.worker
 local lease_ms = floor(1000 * (given(request.lease) or 30))
 local answer = {}
 
-settle(events, answer)
+if #events > 0 then
+	settle(events, answer)
+end
 delete_finished(10 + #events)
-due()
-local _, failed = lapse()
-local open = open_queues(queues)
+-- In most stores there is none of these, which is soon asked.
+local seldom = call('EXISTS', key('due'), key('expiry'), key('paused')) > 0
+if seldom then
+	due()
+end
+local _, failed = lapse(seldom)
+local open = open_queues(queues, not seldom)
 
 -- For the doctor and the why-line.
 if not ids then

@@ -36,9 +36,9 @@ local function lapsed(job)
 		'crashed 4 times: its worker was gone each time before it ended'
 end
 
--- Leases that ran out and jobs that expired, together no more than a page.
--- The events, and those that are failed.
-local function lapse()
+-- Leases that ran out and jobs that expired (if some can), together no more
+-- than a page. The events, and those that are failed.
+local function lapse(can_expire)
 	local lines, failed = {}, {}
 	local ids = until_time('lease', 100)
 	load(ids)
@@ -50,14 +50,18 @@ local function lapse()
 			failed[#failed + 1] = line
 		end
 	end
-	flush()
-	ids = until_time('expiry', 400)
+	if #ids > 0 then
+		flush()
+	end
+	ids = can_expire and until_time('expiry', 400) or {}
 	load(ids)
 	load_said(ids)
 	for _, id in ipairs(ids) do
 		lines[#lines + 1] = lapse_to(id, jobs[id], CANCELLED,
 			'cancelled', 'expired')
 	end
-	flush()
+	if #ids > 0 then
+		flush()
+	end
 	return lines, failed
 end

@@ -18,6 +18,7 @@ local function refuse_entry(entry, why)
 end
 
 local list, ids, needs, owners = request.jobs, {}, {}, {}
+local any_key
 if entries then
 	local kept = {}
 	for i, job in ipairs(list) do
@@ -33,6 +34,7 @@ end
 for i, new in ipairs(list) do
 	ids[i] = new.id
 	owners[i] = given(new.key) and new.queue .. '\0' .. new.key or ''
+	any_key = any_key or given(new.key)
 	for _, id in ipairs(given(new.needs) or {}) do
 		needs[#needs + 1] = id
 	end
@@ -42,7 +44,7 @@ load(needs)
 
 -- What an unfinished job's key is found by; also those of this batch.
 local keys, holders = {}, {}
-for i, holder in ipairs(fields(key('key'), owners)) do
+for i, holder in ipairs(any_key and fields(key('key'), owners) or {}) do
 	if owners[i] ~= '' and holder then
 		keys[owners[i]] = holder
 		holders[#holders + 1] = holder
@@ -52,6 +54,7 @@ load(holders)
 
 local seq = tonumber(call('HGET', key('meta'), 'seq') or 0)
 local lines, keyed, queues, seen, answered = {}, {}, {}, {}, {}
+local written = {}
 
 local function wants(new)
 	local out = {}
@@ -96,6 +99,7 @@ local function make(new, owner)
 	end
 	lines[#lines + 1] = id
 	lines[#lines + 1] = new.line
+	written[id] = new.line
 	if not seen[new.queue] then
 		seen[new.queue] = true
 		queues[#queues + 1] = new.queue
@@ -122,9 +126,19 @@ if #lines > 0 then
 end
 ring()
 
+-- The lines that were there before.
+local old = {}
+for _, id in ipairs(answered) do
+	if not written[id] then
+		old[#old + 1] = id
+	end
+end
+for i, line in ipairs(fields(LINE, old)) do
+	written[old[i]] = line
+end
 local answer = {}
-for i, line in ipairs(fields(LINE, answered)) do
-	answer[2 * i - 1] = line
-	answer[2 * i] = standing(jobs[answered[i]]) .. '}'
+for i, id in ipairs(answered) do
+	answer[2 * i - 1] = written[id]
+	answer[2 * i] = standing(jobs[id]) .. '}'
 end
 return answer

@@ -97,13 +97,14 @@ local function next_ready(heap)
 	return member, tonumber(score)
 end
 
--- The queues that a request is about and that are not paused.
-local function open_queues(names)
+-- The queues that a request is about and that are not paused, if any is.
+local function open_queues(names, none_paused)
 	local out, paused = {}, {}
 	if not names or #names == 0 then
 		names = call('SMEMBERS', key('queues'))
 	end
-	for _, queue in ipairs(call('HKEYS', key('paused'))) do
+	for _, queue in ipairs(none_paused and {}
+		or call('HKEYS', key('paused'))) do
 		paused[queue] = true
 	end
 	for _, queue in ipairs(names) do

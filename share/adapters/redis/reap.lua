@@ -19,7 +19,7 @@ if truth(given(request.dry)) then
 	end
 	return answer
 end
-answer = lapse()
+answer = lapse(true)
 keep_log()
 ring()
 return answer
