@@ -12,21 +12,21 @@ load_said(request.ids)
 for _, id in ipairs(request.ids) do
 	local job = jobs[id]
 	if not seen[id] then
-		local was = job and STATE[job[STAGE]] or 'unknown'
+		local was = job and STATE[job.stage] or 'unknown'
 		local done = false
 		local more = ''
 		seen[id] = true
-		if job and job[STAGE] < RUNNING then
-			lapse_to(id, job, CANCELLED, 'cancelled', reason)
+		if job and WAITS[job.stage] then
+			lapse_to(id, job, 'cancelled', 'cancelled', reason)
 			done = true
-		elseif job and job[STAGE] == RUNNING then
-			done = not job[CANCEL]
-			more = ',"worker":' .. quote(job[WORKER])
+		elseif job and job.stage == 'running' then
+			done = not job.cancel
+			more = ',"worker":' .. quote(job.worker)
 				.. ',"asked_before":' .. tostring(not done)
 			if done then
-				job[CANCEL] = reason
+				job.cancel = reason
 				changed[id] = true
-				rings[job[QUEUE]] = SCHEDULED
+				rings[job.queue] = 'scheduled'
 			end
 		end
 		answer[#answer + 1] = '{"event":"cancel","id":' .. quote(id)

@@ -12,7 +12,7 @@ local function say(check, ok, text, more)
 end
 
 local function info(section, name)
-	return string.match(call('INFO', section), name .. ':([^\r\n]*)')
+	return string.match(redis.call('INFO', section), name .. ':([^\r\n]*)')
 end
 
 local aof, fsync = info('persistence', 'aof_enabled'), settings.appendfsync
@@ -45,15 +45,15 @@ say('memory', true, 'maxmemory is ' .. (most == '0' and 'not set' or most
 	.. ' bytes') .. ', its policy ' .. (policy or 'unknown')
 	.. ': no job is ever evicted')
 say('schema', true, 'schema version '
-	.. call('HGET', key('meta'), 'version'))
+	.. redis.call('HGET', key('meta'), 'version'))
 say('clock', true, 'times are by the clock of the server',
 	',"at":"' .. time(now) .. '"')
 
-local late = call('ZCOUNT', key('lease'), '-inf', now - 60000)
+local late = redis.call('ZCOUNT', key('lease'), '-inf', now - 60000)
 say('lapsed', late == 0, late .. ' jobs whose lease ran out more than a '
 	.. 'minute ago wait for a claim or jobq-admin reap')
-local inbox, refused = call('XLEN', key('inbox')),
-	call('XLEN', key('inbox-refused'))
+local inbox, refused = redis.call('XLEN', key('inbox')),
+	redis.call('XLEN', key('inbox-refused'))
 say('inbox', refused == 0, refused == 0 and inbox
 	.. ' entries of the inbox wait for a claim or a list'
 	or refused .. ' entries of the inbox were no jobs: XRANGE '

@@ -13,7 +13,7 @@ local events = events_of_request()
 local queues = given(request.queues) or {}
 local flow, ids = given(request.flow), given(request.ids)
 local wanted, worker = given(request.limit) or 1, request.worker
-local lease_ms = floor(1000 * (given(request.lease) or 30))
+local lease_ms = math.floor(1000 * (given(request.lease) or 30))
 local answer = {}
 
 if #events > 0 then
@@ -21,7 +21,7 @@ if #events > 0 then
 end
 delete_finished(10 + #events)
 -- In most stores there is none of these, which is soon asked.
-local seldom = call('EXISTS', key('due'), key('expiry'), key('paused')) > 0
+local seldom = redis.call('EXISTS', key('due'), key('expiry'), key('paused')) > 0
 if seldom then
 	due()
 end
@@ -62,7 +62,7 @@ if not ready then
 		lines[2 * i - 1] = line
 		lines[2 * i] = standing(jobs[fits[i]])
 			.. ',"lease":{"epoch":'
-			.. text_of(jobs[fits[i]][EPOCH]) .. lease
+			.. text_of(jobs[fits[i]].epoch) .. lease
 	end
 end
 -- Fewer because there are no more, not because of their length.
@@ -70,7 +70,7 @@ local short = (ready < wanted and 2 * ready == #lines) or wanted == 0
 keep_log()
 -- Nobody need look for what was taken just now.
 for queue, why in pairs(rings) do
-	if why == READY and call('EXISTS', key('ready', queue),
+	if why == 'ready' and redis.call('EXISTS', key('ready', queue),
 		key('apart', queue)) == 0 then
 		rings[queue] = nil
 	end
@@ -90,9 +90,9 @@ end
 load(names)
 for _, pair in ipairs(running) do
 	local job = jobs[pair[1]]
-	local lost = not job or job[EPOCH] ~= pair[2] or job[WORKER] ~= worker
-		or job[STAGE] ~= RUNNING
-	if lost or job[CANCEL] then
+	local lost = not job or job.epoch ~= pair[2] or job.worker ~= worker
+		or job.stage ~= 'running'
+	if lost or job.cancel then
 		answer[#answer + 1] = '{"event":"stop","id":"' .. pair[1]
 			.. '","epoch":' .. pair[2] .. ',"reason":"'
 			.. (lost and 'lost' or 'cancel') .. '"}'
@@ -110,19 +110,19 @@ local function unfinished()
 	if flow then
 		names[1] = key('total', flow)
 	elseif #queues == 0 then
-		names = call('SMEMBERS', key('queues'))
-		sum = call('XLEN', key('inbox'))
+		names = redis.call('SMEMBERS', key('queues'))
+		sum = redis.call('XLEN', key('inbox'))
 	end
 	for i, queue in ipairs(#queues > 0 and not flow and queues or names) do
 		names[i] = flow and queue or key('count', queue)
 	end
 	for _, name in ipairs(names) do
-		for _, n in ipairs(call('HMGET', name, SCHEDULED, READY,
-			RUNNING)) do
+		for _, n in ipairs(redis.call('HMGET', name, 'scheduled', 'ready',
+			'running')) do
 			sum = sum + (n or 0)
 		end
 	end
-	return min(sum, 1000)
+	return math.min(sum, 1000)
 end
 
 -- When the next job of these queues, or this flow, is due. Where a thousand
@@ -134,13 +134,13 @@ local function next_due()
 	end
 	local last
 	for at = 0, 999, 100 do
-		local due = call('ZRANGE', key('due'), at, at + 99)
+		local due = redis.call('ZRANGE', key('due'), at, at + 99)
 		load(due)
 		for _, id in ipairs(due) do
 			local job = jobs[id]
-			last = job[RUN]
-			if (not flow or job[FLOW] == flow) and (#queues == 0
-				or by_queue[job[QUEUE]]) then
+			last = job.run
+			if (not flow or job.flow == flow) and (#queues == 0
+				or by_queue[job.queue]) then
 				return last
 			end
 		end
@@ -155,7 +155,7 @@ if short then
 	local at = next_due()
 	local narrow = #queues > 0 or flow
 	answer[#answer + 1] = '{"event":"idle"'
-		.. (at and ',"next_in":' .. max(0, at - now) / 1000 or '')
+		.. (at and ',"next_in":' .. math.max(0, at - now) / 1000 or '')
 		.. ((not narrow or given(request.count)) and ',"unfinished":'
 			.. unfinished() or '') .. '}'
 end

@@ -6,12 +6,11 @@
 -- jobs is read by one command and written by another:
 --
 --   line          its line as it was pushed, less its closing brace
---   job           what changes, packed by cmsgpack (the order is that of the
---                 names below; what is absent at the end is left out). Of jobs
---                 that were pushed, claimed and ended together it is the same,
---                 byte for byte; so what becomes of it is made once for them
---                 all (see moved() and held())
---   more          what does not, and is its own: SEQ EXPIRES KEY FLOW
+--   job           what changes, packed by cmsgpack (see pack()). Of jobs that
+--                 were pushed, claimed and ended together it is the same, byte
+--                 for byte; so what becomes of it is made once for them all
+--                 (see moved() and held())
+--   more          what does not, and is its own: seq, expires, key, flow
 --   said          its events in the log (see keep())
 --
 -- All else are indexes of them:
@@ -37,31 +36,28 @@
 -- A script is not taken back when it fails: all that can fail comes before
 -- the first write. Writes are gathered and made by flush(), each index by one
 -- command. Times are milliseconds since 1970 by the server's clock.
+--
+-- A function is made anew at each call, and that takes the longer the more of
+-- its surroundings it names; so stages and members are names, no numbers that
+-- have names, and functions of Lua go by their own.
 local PREFIX = KEYS[1]
 local request = cjson.decode(ARGV[1])
-local call, floor, max, min = redis.call, math.floor, math.max, math.min
-local format, concat, insert = string.format, table.concat, table.insert
-
-local STAGE, QUEUE, NAME, PRIORITY, ATTEMPT = 1, 2, 3, 4, 5
-local MOST, RUN, PUSHED, BYTES, EPOCH = 6, 7, 8, 9, 10
--- EXTRA: it has one of EXPIRES KEY FLOW.
-local EXTRA, WORKER, LEASE, UNTIL, CLAIMED = 11, 12, 13, 14, 15
-local STARTED, HEARD, ENDED, SETTLED, REASON = 16, 17, 18, 19, 20
-local ERROR, RESCUES, SNOOZES, CANCEL, CHANGING = 21, 22, 23, 24, 24
-local SEQ, EXPIRES, KEY, FLOW = 25, 26, 27, 28
-
-local BLOCKED, SCHEDULED, READY, RUNNING = 0, 1, 2, 3
-local COMPLETED, CANCELLED, FAILED = 4, 5, 6
-local STATE = { [0] = 'blocked', 'pending', 'pending', 'running', 'completed',
-	'cancelled', 'failed' }
+-- The stages of a job: waiting ones, ended ones, those that did not complete;
+-- and what each is called outside.
+local WAITS = { blocked = true, scheduled = true, ready = true }
+local ENDS = { completed = true, cancelled = true, failed = true }
+local FAILS = { cancelled = true, failed = true }
+local STATE = { blocked = 'blocked', scheduled = 'pending', ready = 'pending',
+	running = 'running', completed = 'completed', cancelled = 'cancelled',
+	failed = 'failed' }
 
 -- An answer is at most so many bytes of lines, but at least one line.
 local PAGE_BYTES = 4194304
 -- A command takes at most so many words from a script.
 local WORDS = 4000
 
-local clock = call('TIME')
-local now = clock[1] * 1000 + floor(clock[2] / 1000)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 math.randomseed((clock[1] * 1000000 + clock[2]) % 2147483647)
 
 local function key(name, of)
@@ -85,7 +81,7 @@ local texts = {}
 local function text_of(number)
 	local text = texts[number]
 	if not text then
-		text = format('%.0f', number)
+		text = string.format('%.0f', number)
 		texts[number] = text
 	end
 	return text
@@ -109,16 +105,16 @@ end
 -- Compatible Low-Level Date Algorithms", civil_from_days.
 local function date(days)
 	local z = days + 719468
-	local era = floor(z / 146097)
+	local era = math.floor(z / 146097)
 	local doe = z - era * 146097
-	local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524)
-		- floor(doe / 146096)) / 365)
-	local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
-	local mp = floor((5 * doy + 2) / 153)
+	local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524)
+		- math.floor(doe / 146096)) / 365)
+	local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+	local mp = math.floor((5 * doy + 2) / 153)
 	local month = mp < 10 and mp + 3 or mp - 9
-	return format('%04d-%02d-%02d', yoe + era * 400
+	return string.format('%04d-%02d-%02d', yoe + era * 400
 		+ (month <= 2 and 1 or 0), month,
-		doy - floor((153 * mp + 2) / 5) + 1)
+		doy - math.floor((153 * mp + 2) / 5) + 1)
 end
 
 local dates, times = {}, {}
@@ -128,12 +124,12 @@ local function time(ms)
 	if text then
 		return text
 	end
-	local days = floor(ms / 86400000)
+	local days = math.floor(ms / 86400000)
 	local rest = ms - days * 86400000
 	dates[days] = dates[days] or date(days)
-	text = format('%sT%02d:%02d:%02d.%03dZ', dates[days],
-		floor(rest / 3600000), floor(rest / 60000) % 60,
-		floor(rest / 1000) % 60, rest % 1000)
+	text = string.format('%sT%02d:%02d:%02d.%03dZ', dates[days],
+		math.floor(rest / 3600000), math.floor(rest / 60000) % 60,
+		math.floor(rest / 1000) % 60, rest % 1000)
 	times[ms] = text
 	return text
 end
@@ -159,7 +155,7 @@ local ended, dead = {}, {}
 local rings = {}
 
 local function place(job, id)
-	return format('%016d', job[SEQ]) .. id
+	return string.format('%016d', job.seq) .. id
 end
 
 -- The id in a member of ready, apart or begin.
@@ -186,35 +182,35 @@ local function count_in(counts, name, stage, by)
 end
 
 local function count(job, by)
-	count_in(queue_counts, job[QUEUE], job[STAGE], by)
-	if job[FLOW] then
-		count_in(flow_counts, job[FLOW], job[STAGE], by)
+	count_in(queue_counts, job.queue, job.stage, by)
+	if job.flow then
+		count_in(flow_counts, job.flow, job.stage, by)
 	end
 end
 
 local function ready_set(job)
-	return key((job[RESCUES] or 0) < 2 and 'ready' or 'apart', job[QUEUE])
+	return key((job.rescues or 0) < 2 and 'ready' or 'apart', job.queue)
 end
 
 -- Before the members of a job that indexes look at change.
 local function leave(id, job)
-	local stage = job[STAGE]
-	if stage == RUNNING then
+	local stage = job.stage
+	if stage == 'running' then
 		let_go[#let_go + 1] = id
-		if (job[RESCUES] or 0) >= 2 then
-			call('SREM', key('risky'), id)
+		if (job.rescues or 0) >= 2 then
+			redis.call('SREM', key('risky'), id)
 		end
-	elseif stage == READY then
+	elseif stage == 'ready' then
 		zset(ready_set(job), place(job, id), false)
-		if job[FLOW] then
-			zset(key('begin', job[FLOW]), place(job, id), false)
+		if job.flow then
+			zset(key('begin', job.flow), place(job, id), false)
 		end
-	elseif stage == SCHEDULED then
+	elseif stage == 'scheduled' then
 		zset(key('due'), id, false)
-	elseif stage == FAILED then
+	elseif stage == 'failed' then
 		zset(key('failed'), id, false)
 	end
-	if job[EXPIRES] and stage < RUNNING then
+	if job.expires and WAITS[stage] then
 		zset(key('expiry'), id, false)
 	end
 	count(job, -1)
@@ -223,33 +219,33 @@ end
 -- And after. Lists of what is finished are never searched: what is in them
 -- that goes on, or was deleted, is told by its time.
 local function enter(id, job)
-	local stage = job[STAGE]
-	if stage == RUNNING then
-		leased[#leased + 1] = text_of(job[UNTIL])
+	local stage = job.stage
+	if stage == 'running' then
+		leased[#leased + 1] = text_of(job.lapses)
 		leased[#leased + 1] = id
-		if (job[RESCUES] or 0) >= 2 then
-			call('SADD', key('risky'), id)
+		if (job.rescues or 0) >= 2 then
+			redis.call('SADD', key('risky'), id)
 		end
-	elseif stage == READY then
-		zset(ready_set(job), place(job, id), -job[PRIORITY])
-		if job[FLOW] then
-			zset(key('begin', job[FLOW]), place(job, id),
-				-job[PRIORITY])
+	elseif stage == 'ready' then
+		zset(ready_set(job), place(job, id), -job.priority)
+		if job.flow then
+			zset(key('begin', job.flow), place(job, id),
+				-job.priority)
 		end
-		rings[job[QUEUE]] = rings[job[QUEUE]] or READY
-	elseif stage == SCHEDULED then
-		zset(key('due'), id, job[RUN])
-		rings[job[QUEUE]] = SCHEDULED
-	elseif stage == FAILED then
-		zset(key('failed'), id, job[SEQ])
-		dead[#dead + 1] = text_of(job[ENDED])
+		rings[job.queue] = rings[job.queue] or 'ready'
+	elseif stage == 'scheduled' then
+		zset(key('due'), id, job.run)
+		rings[job.queue] = 'scheduled'
+	elseif stage == 'failed' then
+		zset(key('failed'), id, job.seq)
+		dead[#dead + 1] = text_of(job.ended)
 		dead[#dead + 1] = id
-	elseif stage > RUNNING then
-		ended[#ended + 1] = text_of(job[ENDED])
+	elseif ENDS[stage] then
+		ended[#ended + 1] = text_of(job.ended)
 		ended[#ended + 1] = id
 	end
-	if job[EXPIRES] and stage < RUNNING then
-		zset(key('expiry'), id, job[EXPIRES])
+	if job.expires and WAITS[stage] then
+		zset(key('expiry'), id, job.expires)
 	end
 	count(job, 1)
 	changed[id] = true
@@ -258,17 +254,35 @@ end
 -- Calls with the command's first words and then as many more as it takes.
 local function batch(words, command, name)
 	for at = 1, #words, WORDS do
-		call(command, name, unpack(words, at,
-			min(at + WORDS - 1, #words)))
+		redis.call(command, name, unpack(words, at,
+			math.min(at + WORDS - 1, #words)))
 	end
 end
 
+-- lapses is when the lease does; extra: it has one of expires, key and flow;
+-- what is absent is false.
 local function pack(job)
-	local last = CHANGING
-	while not job[last] do
-		last = last - 1
-	end
-	return cmsgpack.pack(unpack(job, 1, last))
+	return cmsgpack.pack(job.stage, job.queue, job.name, job.priority,
+		job.attempt, job.most, job.run, job.pushed, job.bytes,
+		job.epoch, job.extra, job.worker, job.lease, job.lapses,
+		job.claimed, job.started, job.heard, job.ended, job.settled,
+		job.reason, job.error, job.rescues, job.snoozes, job.cancel)
+end
+
+local function unpacked(packed)
+	local stage, queue, name, priority, attempt, most, run, pushed, bytes,
+		epoch, extra, worker, lease, lapses, claimed, started, heard,
+		ended_at, settled, reason, error, rescues, snoozes, cancel =
+		cmsgpack.unpack(packed)
+	return { stage = stage, queue = queue, name = name,
+		priority = priority, attempt = attempt, most = most, run = run,
+		pushed = pushed, bytes = bytes, epoch = epoch, extra = extra,
+		worker = worker, lease = lease, lapses = lapses,
+		claimed = claimed, started = started, heard = heard,
+		ended = ended_at, settled = settled, reason = reason,
+		error = error, rescues = rescues, snoozes = snoozes,
+		cancel = cancel, seq = false, expires = false, key = false,
+		flow = false }
 end
 
 -- Writes a hash: of each field that is named what is in values, and empties
@@ -287,7 +301,7 @@ local function add_counts(name, counts)
 	for of, stages in pairs(counts) do
 		for stage, by in pairs(stages) do
 			if by ~= 0 then
-				call('HINCRBY', key(name, of), stage, by)
+				redis.call('HINCRBY', key(name, of), stage, by)
 			end
 		end
 	end
@@ -322,8 +336,8 @@ local function flush()
 	local more = {}
 	for id in pairs(remade) do
 		local job = jobs[id]
-		more[id] = cmsgpack.pack(job[SEQ], job[EXPIRES], job[KEY],
-			job[FLOW])
+		more[id] = cmsgpack.pack(job.seq, job.expires, job.key,
+			job.flow)
 	end
 	write(MORE, remade, more)
 	write(SAID, said_more, said)
@@ -336,11 +350,11 @@ end
 local function ring()
 	local any = false
 	for queue in pairs(rings) do
-		call('PUBLISH', key('ring', queue), '')
+		redis.call('PUBLISH', key('ring', queue), '')
 		any = true
 	end
 	if any then
-		call('PUBLISH', key('ring'), '')
+		redis.call('PUBLISH', key('ring'), '')
 	end
 end
 
@@ -350,13 +364,13 @@ end
 local function fields(name, ids)
 	local out = {}
 	for at = 1, #ids, WORDS do
-		local piece = call('HMGET', name,
-			unpack(ids, at, min(at + WORDS - 1, #ids)))
+		local piece = redis.call('HMGET', name,
+			unpack(ids, at, math.min(at + WORDS - 1, #ids)))
 		if at == 1 then
 			out = piece
 		else
 			for i = 1, #piece do
-				insert(out, piece[i])
+				table.insert(out, piece[i])
 			end
 		end
 	end
@@ -386,7 +400,7 @@ local function load(ids)
 	for _, id in ipairs(ids) do
 		local packed = packed_jobs[id]
 		if packed then
-			jobs[id] = { cmsgpack.unpack(packed) }
+			jobs[id] = unpacked(packed)
 			missing[#missing + 1] = id
 			changed[id], repacked[id] = repacked[id], nil
 		elseif packed == false then
@@ -396,7 +410,7 @@ local function load(ids)
 	end
 	for i, more in ipairs(fields(MORE, missing)) do
 		local job = jobs[missing[i]]
-		job[SEQ], job[EXPIRES], job[KEY], job[FLOW] =
+		job.seq, job.expires, job.key, job.flow =
 			cmsgpack.unpack(more)
 	end
 end
@@ -416,13 +430,13 @@ end
 
 -- The ids of a part of a sorted set by time.
 local function until_time(name, most)
-	return call('ZRANGEBYSCORE', key(name), '-inf', now, 'LIMIT', 0, most)
+	return redis.call('ZRANGEBYSCORE', key(name), '-inf', now, 'LIMIT', 0, most)
 end
 
 -- What all lines of a job end with, but for its closing brace.
 local function standing(job)
-	return ',"attempt":' .. text_of(job[ATTEMPT]) .. ',"run_at":"'
-		.. time(job[RUN]) .. '","state":"' .. STATE[job[STAGE]] .. '"'
+	return ',"attempt":' .. text_of(job.attempt) .. ',"run_at":"'
+		.. time(job.run) .. '","state":"' .. STATE[job.stage] .. '"'
 end
 
 -- --- events ----------------------------------------------------------------
@@ -442,7 +456,7 @@ local function is_kept(id, named)
 	if not said[id] then
 		return false
 	elseif said[id] == '*' then
-		return call('HEXISTS', said_key(id), named) == 1
+		return redis.call('HEXISTS', said_key(id), named) == 1
 	end
 	return string.find(said[id], ' ' .. named .. ':', 1, true) ~= nil
 end
@@ -450,7 +464,7 @@ end
 -- Calls what with EPOCH:N and SEQ of each.
 local function each_said(id, what)
 	if said[id] == '*' then
-		local all = call('HGETALL', said_key(id))
+		local all = redis.call('HGETALL', said_key(id))
 		for i = 1, #all, 2 do
 			what(all[i], all[i + 1])
 		end
@@ -477,7 +491,7 @@ local function name_event(id, named, seq)
 		batch(words, 'HSET', said_key(id))
 		said[id], said_more[id] = '*', true
 	end
-	call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
+	redis.call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
 end
 
 -- Keeps an event, line and what goes on with it, less its closing brace; its n,
@@ -488,12 +502,12 @@ local function keep(id, epoch, n, line, more)
 	if n and is_kept(id, named) then
 		return
 	end
-	event_seq = (event_seq or tonumber(call('HGET', key('meta'), 'event')
+	event_seq = (event_seq or tonumber(redis.call('HGET', key('meta'), 'event')
 		or 0)) + 1
 	-- To make a text of a number is slow, so it is made of two, of which
 	-- many are known.
 	local seq = event_seq < 1000 and text_of(event_seq)
-		or text_of(floor(event_seq / 1000))
+		or text_of(math.floor(event_seq / 1000))
 		.. string.sub(text_of(1000 + event_seq % 1000), 2)
 	name_event(id, named, seq)
 	local at = #logged
@@ -506,7 +520,7 @@ local function keep_log()
 	write(SAID, said_more, said)
 	if event_seq then
 		batch(logged, 'HSET', key('event'))
-		call('HSET', key('meta'), 'event', format('%.0f', event_seq))
+		redis.call('HSET', key('meta'), 'event', string.format('%.0f', event_seq))
 		logged = {}
 	end
 end

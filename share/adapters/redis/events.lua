@@ -7,8 +7,8 @@ local LOOKS = 10000
 
 local limit, ids = given(request.limit) or 500, given(request.ids)
 local flow, since = given(request.flow), given(request.since) or 0
-local last = tonumber(call('HGET', key('meta'), 'event') or 0)
-local pruned = tonumber(call('HGET', key('meta'), 'pruned') or 0)
+local last = tonumber(redis.call('HGET', key('meta'), 'event') or 0)
+local pruned = tonumber(redis.call('HGET', key('meta'), 'pruned') or 0)
 local answer, found, bytes = {}, 0, 0
 local after, full = nil, false
 
@@ -47,7 +47,7 @@ local function add_all(seqs)
 	end
 	for i, seq in ipairs(seqs) do
 		local job = flow and named[i] and jobs[named[i]]
-		if lines[i] and (not flow or (job and job[FLOW] == flow))
+		if lines[i] and (not flow or (job and job.flow == flow))
 			and add(seq, lines[i]) then
 			return true
 		end
@@ -71,8 +71,8 @@ local function of_jobs()
 	table.sort(list)
 	while at <= #list do
 		local piece = {}
-		for i = at, min(at + 499, #list) do
-			piece[#piece + 1] = format('%.0f', list[i])
+		for i = at, math.min(at + 499, #list) do
+			piece[#piece + 1] = string.format('%.0f', list[i])
 		end
 		if add_all(piece) then
 			return
@@ -85,8 +85,8 @@ local function of_all()
 	local at, looks = since, 0
 	while at < last and looks < LOOKS do
 		local seqs = {}
-		for seq = at + 1, min(at + 500, last) do
-			seqs[#seqs + 1] = format('%.0f', seq)
+		for seq = at + 1, math.min(at + 500, last) do
+			seqs[#seqs + 1] = string.format('%.0f', seq)
 		end
 		if add_all(seqs) then
 			return
@@ -103,5 +103,5 @@ else
 end
 answer[#answer + 1] = '{"event":"page","after":'
 	.. (full and after
-		or format('%.0f', max(last, since)) .. ',"more":false') .. '}'
+		or string.format('%.0f', math.max(last, since)) .. ',"more":false') .. '}'
 return answer

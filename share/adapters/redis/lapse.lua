@@ -1,24 +1,24 @@
 -- A job that ends, or waits again, without an event from outside.
 local function lapse_to(id, job, stage, kind, reason, text)
 	local line = '{"event":"' .. kind .. '","id":"' .. id .. '"'
-		.. (job[STAGE] == RUNNING and ',"epoch":' .. job[EPOCH]
-			.. ',"worker":' .. quote(job[WORKER]) or '')
+		.. (job.stage == 'running' and ',"epoch":' .. job.epoch
+			.. ',"worker":' .. quote(job.worker) or '')
 		.. ',"at":"' .. time(now) .. '","reason":' .. quote(reason)
 		.. (text and ',"error":' .. quote(text) or '')
 		.. ',"state":"' .. STATE[stage] .. '"'
 	keep(id, nil, nil, line, '')
 	leave(id, job)
-	if stage == READY then
-		if job[STARTED] then
-			job[RESCUES] = (job[RESCUES] or 0) + 1
+	if stage == 'ready' then
+		if job.started then
+			job.rescues = (job.rescues or 0) + 1
 		end
-		job[ATTEMPT] = max(0, job[ATTEMPT] - 1)
-	elseif job[KEY] then
-		call('HDEL', key('key'), job[QUEUE] .. '\0' .. job[KEY])
+		job.attempt = math.max(0, job.attempt - 1)
+	elseif job.key then
+		redis.call('HDEL', key('key'), job.queue .. '\0' .. job.key)
 	end
-	job[STAGE], job[UNTIL], job[CANCEL] = stage, false, false
-	job[SETTLED], job[REASON], job[ERROR] = false, reason, text or false
-	job[ENDED] = now
+	job.stage, job.lapses, job.cancel = stage, false, false
+	job.settled, job.reason, job.error = false, reason, text or false
+	job.ended = now
 	enter(id, job)
 	return line .. '}'
 end
@@ -27,12 +27,12 @@ end
 -- the attempt back and is no rescue; the fourth rescue would be the poison
 -- job's, which fails instead.
 local function lapsed(job)
-	if job[CANCEL] then
-		return CANCELLED, 'cancelled', job[CANCEL]
-	elseif not job[STARTED] or (job[RESCUES] or 0) < 3 then
-		return READY, 'released', 'lost'
+	if job.cancel then
+		return 'cancelled', 'cancelled', job.cancel
+	elseif not job.started or (job.rescues or 0) < 3 then
+		return 'ready', 'released', 'lost'
 	end
-	return FAILED, 'failed', 'crash',
+	return 'failed', 'failed', 'crash',
 		'crashed 4 times: its worker was gone each time before it ended'
 end
 
@@ -46,7 +46,7 @@ local function lapse(can_expire)
 	for _, id in ipairs(ids) do
 		local line = lapse_to(id, jobs[id], lapsed(jobs[id]))
 		lines[#lines + 1] = line
-		if jobs[id][STAGE] == FAILED then
+		if jobs[id].stage == 'failed' then
 			failed[#failed + 1] = line
 		end
 	end
@@ -57,7 +57,7 @@ local function lapse(can_expire)
 	load(ids)
 	load_said(ids)
 	for _, id in ipairs(ids) do
-		lines[#lines + 1] = lapse_to(id, jobs[id], CANCELLED,
+		lines[#lines + 1] = lapse_to(id, jobs[id], 'cancelled',
 			'cancelled', 'expired')
 	end
 	if #ids > 0 then

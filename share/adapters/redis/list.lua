@@ -21,19 +21,19 @@ for _, queue in ipairs(queues) do
 end
 
 local function is_stuck(job)
-	local since = job[STAGE] == RUNNING and job[HEARD]
-		or job[STAGE] < RUNNING and max(job[RUN], job[PUSHED])
+	local since = job.stage == 'running' and job.heard
+		or WAITS[job.stage] and math.max(job.run, job.pushed)
 	return since and since <= now - stuck
 end
 
 local function fits(job)
 	return job
-		and (not state or STATE[job[STAGE]] == state)
-		and (#queues == 0 or by_queue[job[QUEUE]])
-		and (not name or job[NAME] == name)
-		and (not flow or job[FLOW] == flow)
-		and (not owner or job[KEY] == owner)
-		and (not older or job[PUSHED] <= now - older)
+		and (not state or STATE[job.stage] == state)
+		and (#queues == 0 or by_queue[job.queue])
+		and (not name or job.name == name)
+		and (not flow or job.flow == flow)
+		and (not owner or job.key == owner)
+		and (not older or job.pushed <= now - older)
 		and (not stuck or is_stuck(job))
 end
 
@@ -42,12 +42,12 @@ local found, cursor, bytes, full = {}, nil, 0, false
 
 -- True when the page is full without it.
 local function add(id, job, at)
-	if #found >= limit or (#found > 0 and bytes + job[BYTES] > PAGE_BYTES)
+	if #found >= limit or (#found > 0 and bytes + job.bytes > PAGE_BYTES)
 	then
 		full = true
 		return true
 	end
-	bytes = bytes + job[BYTES]
+	bytes = bytes + job.bytes
 	found[#found + 1] = id
 	cursor = at
 end
@@ -56,15 +56,15 @@ end
 local function walk_seq(set)
 	local at, looks = tonumber(after or 0), 0
 	repeat
-		local members = call('ZRANGEBYSCORE', set, '(' .. at, '+inf',
-			'LIMIT', 0, min(max(limit, 10), 500))
+		local members = redis.call('ZRANGEBYSCORE', set, '(' .. at, '+inf',
+			'LIMIT', 0, math.min(math.max(limit, 10), 500))
 		load(members)
 		for _, id in ipairs(members) do
 			local job = jobs[id]
-			if fits(job) and add(id, job, job[SEQ]) then
+			if fits(job) and add(id, job, job.seq) then
 				return
 			end
-			at = job and job[SEQ] or at
+			at = job and job.seq or at
 			cursor = at
 		end
 		looks = looks + #members
@@ -76,7 +76,7 @@ local function walk_seq(set)
 end
 
 local function by_seq(a, b)
-	return jobs[a][SEQ] < jobs[b][SEQ]
+	return jobs[a].seq < jobs[b].seq
 end
 
 -- A few ids, in the order of seq.
@@ -85,14 +85,14 @@ local function walk_ids(list)
 	load(list)
 	for _, id in ipairs(list) do
 		if not seen[id] and fits(jobs[id])
-			and jobs[id][SEQ] > tonumber(after or 0) then
+			and jobs[id].seq > tonumber(after or 0) then
 			known[#known + 1] = id
 		end
 		seen[id] = true
 	end
 	table.sort(known, by_seq)
 	for _, id in ipairs(known) do
-		if add(id, jobs[id], jobs[id][SEQ]) then
+		if add(id, jobs[id], jobs[id].seq) then
 			return
 		end
 	end
@@ -103,7 +103,7 @@ end
 local function walk_tail()
 	local at = '0'
 	repeat
-		local page = call('HSCAN', JOB, at, 'COUNT', 1000)
+		local page = redis.call('HSCAN', JOB, at, 'COUNT', 1000)
 		at = page[1]
 		for i = 1, #page[2], 2 do
 			local id = page[2][i]
@@ -131,8 +131,8 @@ local function walk_due(open, score, member)
 	load(due)
 	for _, id in ipairs(due) do
 		local job = jobs[id]
-		local one = { score = -job[PRIORITY], member = place(job, id) }
-		if open[job[QUEUE]] and (not score or in_order(
+		local one = { score = -job.priority, member = place(job, id) }
+		if open[job.queue] and (not score or in_order(
 			{ score = score, member = member }, one)) then
 			list[#list + 1] = one
 		end
@@ -170,8 +170,8 @@ local function walk_ready()
 		load({ id })
 		looks = looks + 1
 		last = score .. ',' .. member
-		if fits(jobs[id]) and (not jobs[id][EXPIRES]
-			or jobs[id][EXPIRES] > now)
+		if fits(jobs[id]) and (not jobs[id].expires
+			or jobs[id].expires > now)
 			and add(id, jobs[id], last) then
 			return
 		end
@@ -185,7 +185,7 @@ if by == 'ready' then
 elseif by == 'ids' then
 	walk_ids(ids or {})
 elseif by == 'running' then
-	walk_ids(call('ZRANGE', LEASES, 0, -1))
+	walk_ids(redis.call('ZRANGE', LEASES, 0, -1))
 elseif by == 'tail' then
 	walk_tail()
 elseif by == 'failed' then
@@ -197,42 +197,42 @@ else
 end
 
 local function age(at)
-	return max(0, floor((now - at) / 1000))
+	return math.max(0, math.floor((now - at) / 1000))
 end
 
 local function shown(id, job)
-	local out = { standing(job), ',"pushed_at":"', time(job[PUSHED]), '"' }
+	local out = { standing(job), ',"pushed_at":"', time(job.pushed), '"' }
 	local function put(...)
 		for _, text in ipairs({ ... }) do
 			out[#out + 1] = text
 		end
 	end
-	if job[STAGE] == RUNNING then
-		put(',"held":{"worker":', quote(job[WORKER]), ',"age":',
-			age(job[CLAIMED]), ',"renewed":', age(job[UNTIL] - job[LEASE]),
-			',"silent":', age(job[HEARD]))
-		if job[CANCEL] then
-			put(',"cancel":', quote(job[CANCEL]))
+	if job.stage == 'running' then
+		put(',"held":{"worker":', quote(job.worker), ',"age":',
+			age(job.claimed), ',"renewed":', age(job.lapses - job.lease),
+			',"silent":', age(job.heard))
+		if job.cancel then
+			put(',"cancel":', quote(job.cancel))
 		end
 		put('}')
-	elseif job[ENDED] then
-		put(',"ended":{"at":"', time(job[ENDED]), '"')
-		if job[REASON] then
-			put(',"reason":', quote(job[REASON]))
+	elseif job.ended then
+		put(',"ended":{"at":"', time(job.ended), '"')
+		if job.reason then
+			put(',"reason":', quote(job.reason))
 		end
-		if job[ERROR] then
-			put(',"error":', quote(job[ERROR]))
+		if job.error then
+			put(',"error":', quote(job.error))
 		end
 		put('}')
 	end
-	if (job[RESCUES] or 0) > 0 then
-		put(',"rescues":', job[RESCUES])
+	if (job.rescues or 0) > 0 then
+		put(',"rescues":', job.rescues)
 	end
 	if why then
 		put(',"why":', quote(why_not(id, job)))
 	end
 	put('}')
-	return concat(out)
+	return table.concat(out)
 end
 
 local answer = {}

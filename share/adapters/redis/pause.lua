@@ -3,10 +3,10 @@
 
 local answer, dry = {}, truth(given(request.dry))
 for _, queue in ipairs(request.queues) do
-	local done = call('HEXISTS', key('paused'), queue) == 0
+	local done = redis.call('HEXISTS', key('paused'), queue) == 0
 	if not dry and done then
-		call('HSET', key('paused'), queue, now)
-		call('SADD', key('queues'), queue)
+		redis.call('HSET', key('paused'), queue, now)
+		redis.call('SADD', key('queues'), queue)
 	end
 	answer[#answer + 1] = '{"event":"paused","queue":' .. quote(queue)
 		.. ',"done":' .. tostring(done) .. '}'

@@ -39,7 +39,7 @@ for list, retained in pairs(RETAINED) do
 	end
 end
 if #answer >= limit then
-	answer[#answer + 1] = format('{"event":"page","after":"%d,%d"}',
+	answer[#answer + 1] = string.format('{"event":"page","after":"%d,%d"}',
 		at.ended, at.dead)
 end
 return answer

@@ -8,12 +8,12 @@
 local entries = given(request.entries)
 
 local function refuse_entry(entry, why)
-	for _, found in ipairs(call('XRANGE', key('inbox'), entry, entry)) do
+	for _, found in ipairs(redis.call('XRANGE', key('inbox'), entry, entry)) do
 		local words = found[2]
 		words[#words + 1] = 'refused'
 		words[#words + 1] = why
-		call('XADD', key('inbox-refused'), '*', unpack(words))
-		call('XDEL', key('inbox'), entry)
+		redis.call('XADD', key('inbox-refused'), '*', unpack(words))
+		redis.call('XDEL', key('inbox'), entry)
 	end
 end
 
@@ -22,7 +22,7 @@ local any_key
 if entries then
 	local kept = {}
 	for i, job in ipairs(list) do
-		if call('XDEL', key('inbox'), entries[i]) == 1 then
+		if redis.call('XDEL', key('inbox'), entries[i]) == 1 then
 			kept[#kept + 1] = job
 		end
 	end
@@ -52,14 +52,14 @@ for i, holder in ipairs(any_key and fields(key('key'), owners) or {}) do
 end
 load(holders)
 
-local seq = tonumber(call('HGET', key('meta'), 'seq') or 0)
+local seq = tonumber(redis.call('HGET', key('meta'), 'seq') or 0)
 local lines, keyed, queues, seen, answered = {}, {}, {}, {}, {}
 local written = {}
 
 local function wants(new)
 	local out = {}
 	for _, id in ipairs(given(new.needs) or {}) do
-		if not (jobs[id] and jobs[id][STAGE] == COMPLETED) then
+		if not (jobs[id] and jobs[id].stage == 'completed') then
 			out[#out + 1] = id
 		end
 	end
@@ -70,27 +70,31 @@ local function make(new, owner)
 	local id, unmet = new.id, wants(new)
 	local run = given(new.run_at_ms) or now
 	seq = seq + 1
-	local job = { run <= now and READY or SCHEDULED, new.queue, new.name,
-		new.priority, 0, new.max_attempts, run, now, #new.line, 0 }
-	for i = EXTRA, CHANGING do
-		job[i] = false
-	end
-	job[SEQ], job[EXPIRES] = seq, given(new.expires_at_ms) or false
-	job[KEY], job[FLOW] = given(new.key) or false, given(new.flow) or false
-	job[EXTRA] = (job[EXPIRES] or job[KEY] or job[FLOW]) and true or false
+	local job = { stage = run <= now and 'ready' or 'scheduled',
+		queue = new.queue, name = new.name, priority = new.priority,
+		attempt = 0, most = new.max_attempts, run = run, pushed = now,
+		bytes = #new.line, epoch = 0, extra = false, worker = false,
+		lease = false, lapses = false, claimed = false,
+		started = false, heard = false, ended = false, settled = false,
+		reason = false, error = false, rescues = false,
+		snoozes = false, cancel = false, seq = seq,
+		expires = given(new.expires_at_ms) or false,
+		key = given(new.key) or false,
+		flow = given(new.flow) or false }
+	job.extra = (job.expires or job.key or job.flow) and true or false
 	if #unmet > 0 then
-		job[STAGE] = BLOCKED
-		call('SADD', key('wants', id), unpack(unmet))
-		call('SADD', key('needed'), unpack(unmet))
+		job.stage = 'blocked'
+		redis.call('SADD', key('wants', id), unpack(unmet))
+		redis.call('SADD', key('needed'), unpack(unmet))
 		for _, need in ipairs(unmet) do
-			call('SADD', key('needs', need), id)
+			redis.call('SADD', key('needs', need), id)
 		end
 	end
 	jobs[id], remade[id] = job, true
 	enter(id, job)
 	zset(key('all'), id, seq)
-	if job[FLOW] then
-		zset(key('flow', job[FLOW]), id, seq)
+	if job.flow then
+		zset(key('flow', job.flow), id, seq)
 	end
 	if owner ~= '' then
 		keys[owner] = id
@@ -122,7 +126,7 @@ batch(keyed, 'HSET', key('key'))
 batch(queues, 'SADD', key('queues'))
 flush()
 if #lines > 0 then
-	call('HSET', key('meta'), 'seq', seq)
+	redis.call('HSET', key('meta'), 'seq', seq)
 end
 ring()
 

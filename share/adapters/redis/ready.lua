@@ -7,15 +7,15 @@ local PIECE = 100
 -- The rank of what comes behind (score, member), which may be gone by now.
 -- Equal scores are in the order of their members.
 local function rank_behind(name, score, member)
-	local rank = call('ZRANK', name, member)
+	local rank = redis.call('ZRANK', name, member)
 	if rank then
 		return rank + 1
 	end
-	local low = call('ZCOUNT', name, '-inf', '(' .. score)
-	local high = call('ZCOUNT', name, '-inf', score)
+	local low = redis.call('ZCOUNT', name, '-inf', '(' .. score)
+	local high = redis.call('ZCOUNT', name, '-inf', score)
 	while low < high do
-		local middle = floor((low + high) / 2)
-		if call('ZRANGE', name, middle, middle)[1] > member then
+		local middle = math.floor((low + high) / 2)
+		if redis.call('ZRANGE', name, middle, middle)[1] > member then
 			high = middle
 		else
 			low = middle + 1
@@ -27,12 +27,12 @@ end
 -- The next members of a sorted set, behind (score, member) if there is one.
 local function behind(name, most, score, member)
 	local rank = score and rank_behind(name, score, member) or 0
-	return call('ZRANGE', name, rank, rank + most - 1, 'WITHSCORES')
+	return redis.call('ZRANGE', name, rank, rank + most - 1, 'WITHSCORES')
 end
 
 local function walk(name, most, score, member)
-	return { name = name, at = 1, piece = min(most, PIECE),
-		items = behind(name, min(most, PIECE), score, member) }
+	return { name = name, at = 1, piece = math.min(most, PIECE),
+		items = behind(name, math.min(most, PIECE), score, member) }
 end
 
 -- Whether the first is before the second; nil is behind all.
@@ -69,7 +69,7 @@ local function merge(walks)
 			heap[#heap + 1] = one
 		end
 	end
-	for i = floor(#heap / 2), 1, -1 do
+	for i = math.floor(#heap / 2), 1, -1 do
 		sift(heap, i)
 	end
 	return heap
@@ -101,10 +101,10 @@ end
 local function open_queues(names, none_paused)
 	local out, paused = {}, {}
 	if not names or #names == 0 then
-		names = call('SMEMBERS', key('queues'))
+		names = redis.call('SMEMBERS', key('queues'))
 	end
 	for _, queue in ipairs(none_paused and {}
-		or call('HKEYS', key('paused'))) do
+		or redis.call('HKEYS', key('paused'))) do
 		paused[queue] = true
 	end
 	for _, queue in ipairs(names) do

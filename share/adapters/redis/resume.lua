@@ -2,10 +2,10 @@
 
 local answer, dry = {}, truth(given(request.dry))
 for _, queue in ipairs(request.queues) do
-	local paused = call('HEXISTS', key('paused'), queue) == 1
+	local paused = redis.call('HEXISTS', key('paused'), queue) == 1
 	if not dry and paused then
-		call('HDEL', key('paused'), queue)
-		rings[queue] = READY
+		redis.call('HDEL', key('paused'), queue)
+		rings[queue] = 'ready'
 	end
 	answer[#answer + 1] = '{"event":"resumed","queue":' .. quote(queue)
 		.. ',"done":' .. tostring(paused) .. '}'

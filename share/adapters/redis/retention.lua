@@ -10,11 +10,11 @@ local RETAINED = { ended = DAY, dead = 7 * DAY }
 -- how many entries, of two elements each, that were; whether there may be
 -- more.
 local function finished(list, at, most, before)
-	local first = call('LINDEX', key(list), 2 * at)
+	local first = redis.call('LINDEX', key(list), 2 * at)
 	if not first or tonumber(first) > before then
 		return {}, 0, false
 	end
-	local entries = call('LRANGE', key(list), 2 * at, 2 * (at + most) - 1)
+	local entries = redis.call('LRANGE', key(list), 2 * at, 2 * (at + most) - 1)
 	local ids, out, passed = {}, {}, 0
 	for i = 2, #entries, 2 do
 		ids[i / 2] = entries[i]
@@ -26,8 +26,8 @@ local function finished(list, at, most, before)
 			return out, passed, false
 		end
 		passed = i
-		if jobs[id] and jobs[id][ENDED] == ms
-			and jobs[id][STAGE] > RUNNING then
+		if jobs[id] and jobs[id].ended == ms
+			and ENDS[jobs[id].stage] then
 			out[#out + 1] = id
 		end
 	end
@@ -42,21 +42,21 @@ local function delete(ids)
 		if job then
 			each_said(id, function(_, seq)
 				seqs[#seqs + 1] = seq
-				last = max(last, tonumber(seq))
+				last = math.max(last, tonumber(seq))
 			end)
 			if said[id] == '*' then
-				call('DEL', said_key(id))
+				redis.call('DEL', said_key(id))
 			end
-			for _, need in ipairs(call('SMEMBERS',
+			for _, need in ipairs(redis.call('SMEMBERS',
 				key('wants', id))) do
-				call('SREM', key('needs', need), id)
+				redis.call('SREM', key('needs', need), id)
 			end
-			call('DEL', key('wants', id))
+			redis.call('DEL', key('wants', id))
 			leave(id, job)
 			zset(key('all'), id, false)
-			if job[FLOW] then
-				zset(key('flow', job[FLOW]), id, false)
-				flows[job[FLOW]] = true
+			if job.flow then
+				zset(key('flow', job.flow), id, false)
+				flows[job.flow] = true
 			end
 			out[#out + 1] = id
 			jobs[id], changed[id], said[id] = false, nil, false
@@ -67,13 +67,13 @@ local function delete(ids)
 	batch(out, 'HDEL', LINE)
 	batch(out, 'HDEL', SAID)
 	batch(seqs, 'HDEL', key('event'))
-	if last > tonumber(call('HGET', key('meta'), 'pruned') or 0) then
-		call('HSET', key('meta'), 'pruned', last)
+	if last > tonumber(redis.call('HGET', key('meta'), 'pruned') or 0) then
+		redis.call('HSET', key('meta'), 'pruned', last)
 	end
 	flush()
 	for flow in pairs(flows) do
-		if call('EXISTS', key('flow', flow)) == 0 then
-			call('DEL', key('total', flow))
+		if redis.call('EXISTS', key('flow', flow)) == 0 then
+			redis.call('DEL', key('total', flow))
 		end
 	end
 end
@@ -86,7 +86,7 @@ local function delete_finished(most, before)
 			before or now - retained)
 		if passed > 0 then
 			delete(ids)
-			call('LTRIM', key(list), 2 * passed, -1)
+			redis.call('LTRIM', key(list), 2 * passed, -1)
 		end
 		for _, id in ipairs(ids) do
 			answer[#answer + 1] = id

@@ -6,10 +6,10 @@ local answer, seen = {}, {}
 
 -- Whether another unfinished job has its key, or else this one has it now.
 local function key_is_taken(id, job)
-	local owner = job[KEY] and job[QUEUE] .. '\0' .. job[KEY]
+	local owner = job.key and job.queue .. '\0' .. job.key
 	if not owner then
 		return false
-	elseif call('HSETNX', key('key'), owner, id) == 1 then
+	elseif redis.call('HSETNX', key('key'), owner, id) == 1 then
 		return false
 	end
 	return true
@@ -17,12 +17,12 @@ end
 
 local function again(id, job)
 	leave(id, job)
-	job[ATTEMPT] = job[STAGE] > COMPLETED and 0 or job[ATTEMPT]
-	job[STAGE] = call('EXISTS', key('wants', id)) == 1 and BLOCKED or READY
-	job[RUN], job[RESCUES], job[SNOOZES] = now, false, false
-	job[SETTLED] = false
-	if job[EXPIRES] and job[EXPIRES] <= now then
-		job[EXPIRES], remade[id] = false, true
+	job.attempt = FAILS[job.stage] and 0 or job.attempt
+	job.stage = redis.call('EXISTS', key('wants', id)) == 1 and 'blocked' or 'ready'
+	job.run, job.rescues, job.snoozes = now, false, false
+	job.settled = false
+	if job.expires and job.expires <= now then
+		job.expires, remade[id] = false, true
 	end
 	enter(id, job)
 end
@@ -31,13 +31,13 @@ load(request.ids)
 for _, id in ipairs(request.ids) do
 	local job = jobs[id]
 	if not seen[id] then
-		local stage = job and job[STAGE]
+		local stage = job and job.stage
 		local done = 'false'
 		seen[id] = true
-		if stage and stage > COMPLETED and key_is_taken(id, job) then
+		if stage and FAILS[stage] and key_is_taken(id, job) then
 			done = 'false,"why":"key"'
-		elseif stage and (stage > COMPLETED or stage == SCHEDULED
-			or stage == READY) then
+		elseif stage and (FAILS[stage] or stage == 'scheduled'
+			or stage == 'ready') then
 			again(id, job)
 			done = 'true'
 		end

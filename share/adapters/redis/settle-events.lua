@@ -45,64 +45,64 @@ local ENDINGS = { completed = true, failed = true, cancelled = true,
 local function outcome(event, job)
 	local kind = event.event
 	if kind == 'completed' then
-		return COMPLETED
+		return 'completed'
 	elseif kind == 'cancelled' then
-		return CANCELLED
+		return 'cancelled'
 	elseif kind == 'failed' and (event.retry == false
-		or event.retry == 0 or job[ATTEMPT] >= job[MOST]) then
-		return FAILED
-	elseif kind == 'snoozed' and (job[SNOOZES] or 0) >= 100
-		and job[ATTEMPT] >= job[MOST] then
-		return FAILED
-	elseif job[CANCEL] then
-		return CANCELLED
+		or event.retry == 0 or job.attempt >= job.most) then
+		return 'failed'
+	elseif kind == 'snoozed' and (job.snoozes or 0) >= 100
+		and job.attempt >= job.most then
+		return 'failed'
+	elseif job.cancel then
+		return 'cancelled'
 	elseif kind == 'released' then
-		return READY
+		return 'ready'
 	end
-	return SCHEDULED
+	return 'scheduled'
 end
 
 local function run_again(event, job)
 	local wait = event.retry_after_ms
 	if event.event == 'released' then
-		return job[RUN]
+		return job.run
 	elseif wait then
 		return now + wait
 	elseif event.event == 'snoozed' then
 		return now + 60000
 	end
-	return now + min(3600000, floor(15000 * 2 ^ min(job[ATTEMPT] - 1, 20)
+	return now + math.min(3600000, math.floor(15000 * 2 ^ math.min(job.attempt - 1, 20)
 		* (0.9 + math.random(0, 2000) / 10000)))
 end
 
 local function end_job(event, id, job)
 	local stage = outcome(event, job)
-	local run = stage < RUNNING and run_again(event, job)
+	local run = WAITS[stage] and run_again(event, job)
 	leave(id, job)
-	if job[ATTEMPT] > 0 and (event.event == 'released'
-		or (event.event == 'snoozed' and (job[SNOOZES] or 0) < 100))
+	if job.attempt > 0 and (event.event == 'released'
+		or (event.event == 'snoozed' and (job.snoozes or 0) < 100))
 	then
-		job[ATTEMPT] = job[ATTEMPT] - 1
+		job.attempt = job.attempt - 1
 	end
 	if event.event == 'snoozed' then
-		job[SNOOZES] = (job[SNOOZES] or 0) + 1
+		job.snoozes = (job.snoozes or 0) + 1
 	end
-	job[REASON] = event.reason or false
-	if stage == CANCELLED and job[CANCEL] then
-		job[REASON] = job[CANCEL]
+	job.reason = event.reason or false
+	if stage == 'cancelled' and job.cancel then
+		job.reason = job.cancel
 	end
-	job[ERROR] = event.error or false
-	job[STAGE], job[SETTLED] = stage, event.event
-	job[ENDED], job[HEARD] = now, now
-	job[UNTIL], job[CANCEL] = false, false
-	if stage < RUNNING then
-		job[RUN] = run
-	elseif job[KEY] then
-		call('HDEL', key('key'), job[QUEUE] .. '\0' .. job[KEY])
+	job.error = event.error or false
+	job.stage, job.settled = stage, event.event
+	job.ended, job.heard = now, now
+	job.lapses, job.cancel = false, false
+	if WAITS[stage] then
+		job.run = run
+	elseif job.key then
+		redis.call('HDEL', key('key'), job.queue .. '\0' .. job.key)
 	end
 	enter(id, job)
 	return ',"state":"' .. STATE[stage] .. '"'
-		.. (stage < RUNNING and ',"run_at":"' .. time(run) .. '"' or '')
+		.. (WAITS[stage] and ',"run_at":"' .. time(run) .. '"' or '')
 end
 
 -- A job that has not ended: it was heard from. Its lease goes on unless it
@@ -110,23 +110,23 @@ end
 local heard = {}
 
 local function hear(event, id, job)
-	job[HEARD] = now
-	if event.event == 'started' and not job[STARTED] then
-		job[STARTED] = now
+	job.heard = now
+	if event.event == 'started' and not job.started then
+		job.started = now
 	end
 	heard[id] = job
 end
 
 local function renew_lease(id, job)
-	job[UNTIL] = now + job[LEASE]
-	leased[#leased + 1] = text_of(job[UNTIL])
+	job.lapses = now + job.lease
+	leased[#leased + 1] = text_of(job.lapses)
 	leased[#leased + 1] = id
 	changed[id] = true
 end
 
 local function renew_heard()
 	for id, job in pairs(heard) do
-		if job[STAGE] == RUNNING then
+		if job.stage == 'running' then
 			renew_lease(id, job)
 		end
 	end
@@ -139,23 +139,23 @@ local function free(completed)
 	if #completed == 0 then
 		return
 	end
-	local needed = call('SMISMEMBER', key('needed'), unpack(completed))
+	local needed = redis.call('SMISMEMBER', key('needed'), unpack(completed))
 	for i, id in ipairs(completed) do
 		local children = {}
 		if needed[i] == 1 then
-			children = call('SMEMBERS', key('needs', id))
-			call('DEL', key('needs', id))
-			call('SREM', key('needed'), id)
+			children = redis.call('SMEMBERS', key('needs', id))
+			redis.call('DEL', key('needs', id))
+			redis.call('SREM', key('needed'), id)
 			load(children)
 		end
 		for _, child in ipairs(children) do
 			local job = jobs[child]
-			call('SREM', key('wants', child), id)
-			if job and job[STAGE] == BLOCKED and
-				call('EXISTS', key('wants', child)) == 0 then
+			redis.call('SREM', key('wants', child), id)
+			if job and job.stage == 'blocked' and
+				redis.call('EXISTS', key('wants', child)) == 0 then
 				leave(child, job)
-				job[STAGE] = job[RUN] <= now and READY
-					or SCHEDULED
+				job.stage = job.run <= now and 'ready'
+					or 'scheduled'
 				enter(child, job)
 			end
 		end
@@ -174,27 +174,27 @@ local function renew(event)
 		local id, epoch = named[1], named[2]
 		local job = jobs[id]
 		local text = '["' .. id .. '",' .. epoch .. ']'
-		if not job or job[STAGE] ~= RUNNING or job[EPOCH] ~= epoch
-			or job[WORKER] ~= event.worker then
+		if not job or job.stage ~= 'running' or job.epoch ~= epoch
+			or job.worker ~= event.worker then
 			lost[#lost + 1] = text
 		else
-			if job[STARTED] then
+			if job.started then
 				started[#started + 1] = text
 			end
-			if not job[STARTED] or not waiting then
+			if not job.started or not waiting then
 				renew_lease(id, job)
 			end
 		end
 	end
-	return ',"lost":[' .. concat(lost, ',') .. ']'
-		.. (waiting and ',"started":[' .. concat(started, ',') .. ']'
+	return ',"lost":[' .. table.concat(lost, ',') .. ']'
+		.. (waiting and ',"started":[' .. table.concat(started, ',') .. ']'
 			or '') .. '}'
 end
 
 -- Whether the event is in the log, and was its worker's.
 local function known(event, id, job)
 	return event.n and not ENDINGS[event.event]
-		and job[WORKER] == event.worker
+		and job.worker == event.worker
 		and is_kept(id,
 			text_of(event.epoch) .. ':' .. event.n)
 end
@@ -211,20 +211,20 @@ local function moved(kind, packed)
 	if to ~= nil then
 		return to
 	end
-	local job = { cmsgpack.unpack(packed) }
+	local job = unpacked(packed)
 	to = false
-	if job[STAGE] == RUNNING and not job[EXTRA] and not job[RESCUES] then
-		to = { epoch = job[EPOCH], worker = job[WORKER],
-			queue = job[QUEUE], count = 0 }
-		job[HEARD] = now
+	if job.stage == 'running' and not job.extra and not job.rescues then
+		to = { epoch = job.epoch, worker = job.worker,
+			queue = job.queue, count = 0 }
+		job.heard = now
 		if kind == 'completed' then
-			job[STAGE], job[SETTLED] = COMPLETED, kind
-			job[ENDED], job[UNTIL], job[CANCEL] = now, false, nil
-			job[REASON], job[ERROR] = false, false
+			job.stage, job.settled = 'completed', kind
+			job.ended, job.lapses, job.cancel = now, false, false
+			job.reason, job.error = false, false
 		else
-			job[STARTED] = job[STARTED] or now
-			job[UNTIL] = now + job[LEASE]
-			to.lease = text_of(job[UNTIL])
+			job.started = job.started or now
+			job.lapses = now + job.lease
+			to.lease = text_of(job.lapses)
 		end
 		to.packed = pack(job)
 	end
@@ -260,8 +260,8 @@ end
 local function count_fast()
 	for _, to in pairs(moves.completed) do
 		if to then
-			count_in(queue_counts, to.queue, RUNNING, -to.count)
-			count_in(queue_counts, to.queue, COMPLETED, to.count)
+			count_in(queue_counts, to.queue, 'running', -to.count)
+			count_in(queue_counts, to.queue, 'completed', to.count)
 			to.count = 0
 		end
 	end
@@ -273,12 +273,12 @@ local function settle_one(event, completed)
 	local job = id and jobs[id]
 	if not job or not event.epoch then
 		return ',"settled":"unknown"}'
-	elseif job[EPOCH] == event.epoch and job[WORKER] == event.worker
-		and job[STAGE] == RUNNING then
+	elseif job.epoch == event.epoch and job.worker == event.worker
+		and job.stage == 'running' then
 		local more = ''
 		if ENDINGS[event.event] then
 			more = end_job(event, id, job)
-			if job[STAGE] == COMPLETED then
+			if job.stage == 'completed' then
 				completed[#completed + 1] = id
 			end
 		else
@@ -286,8 +286,8 @@ local function settle_one(event, completed)
 		end
 		keep(id, event.epoch, event.n, event.line, more)
 		return ',"settled":true' .. more .. '}'
-	elseif (job[EPOCH] == event.epoch and job[WORKER] == event.worker
-		and job[SETTLED] == event.event) or known(event, id, job) then
+	elseif (job.epoch == event.epoch and job.worker == event.worker
+		and job.settled == event.event) or known(event, id, job) then
 		return ',"settled":true}'
 	end
 	return ',"settled":"stale"}'
@@ -305,7 +305,7 @@ local function settle(events, answer)
 			end
 		elseif id then
 			ids[#ids + 1] = id
-			insert(moves[event.event] and fast or slow, id)
+			table.insert(moves[event.event] and fast or slow, id)
 		end
 	end
 	load(slow)

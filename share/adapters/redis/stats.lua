@@ -3,12 +3,12 @@
 
 local names = given(request.queues)
 if not names or #names == 0 then
-	names = call('SMEMBERS', key('queues'))
+	names = redis.call('SMEMBERS', key('queues'))
 end
 table.sort(names)
 
 local function since(name, queue)
-	return tonumber(call('HGET', key(name), queue) or nil)
+	return tonumber(redis.call('HGET', key(name), queue) or nil)
 end
 
 -- How long the job that is ready since the longest has been: the first of
@@ -16,16 +16,16 @@ end
 local function oldest(queue)
 	local first = nil
 	local ids = {}
-	for _, member in ipairs(call('ZRANGE', key('ready', queue), 0, 99)) do
+	for _, member in ipairs(redis.call('ZRANGE', key('ready', queue), 0, 99)) do
 		ids[#ids + 1] = placed(member)
 	end
-	for _, member in ipairs(call('ZRANGE', key('apart', queue), 0, 99)) do
+	for _, member in ipairs(redis.call('ZRANGE', key('apart', queue), 0, 99)) do
 		ids[#ids + 1] = placed(member)
 	end
 	load(ids)
 	for _, id in ipairs(ids) do
-		local at = max(jobs[id][RUN], jobs[id][PUSHED])
-		first = min(first or at, at)
+		local at = math.max(jobs[id].run, jobs[id].pushed)
+		first = math.min(first or at, at)
 	end
 	return first
 end
@@ -34,15 +34,16 @@ end
 local due, overdue = until_time('due', 5000), {}
 load(due)
 for _, id in ipairs(due) do
-	local queue = jobs[id][QUEUE]
-	local of = overdue[queue] or { count = 0, first = jobs[id][RUN] }
+	local queue = jobs[id].queue
+	local of = overdue[queue] or { count = 0, first = jobs[id].run }
 	of.count = of.count + 1
 	overdue[queue] = of
 end
 
 local answer = {}
 for _, queue in ipairs(names) do
-	local n = call('HMGET', key('count', queue), 0, 1, 2, 3, 4, 5, 6)
+	local n = redis.call('HMGET', key('count', queue), 'blocked', 'scheduled',
+		'ready', 'running', 'completed', 'cancelled', 'failed')
 	local first, late = oldest(queue), overdue[queue]
 	local claimed, paused = since('claimed', queue), since('paused', queue)
 	for i = 1, 7 do
@@ -50,16 +51,16 @@ for _, queue in ipairs(names) do
 	end
 	if late then
 		n[2], n[3] = n[2] - late.count, n[3] + late.count
-		first = min(first or late.first, late.first)
+		first = math.min(first or late.first, late.first)
 	end
-	if call('SISMEMBER', key('queues'), queue) == 1 then
+	if redis.call('SISMEMBER', key('queues'), queue) == 1 then
 		answer[#answer + 1] = '{"queue":' .. quote(queue)
 			.. ',"blocked":' .. n[1] .. ',"scheduled":' .. n[2]
 			.. ',"ready":' .. n[3] .. ',"running":' .. n[4]
 			.. ',"completed":' .. n[5] .. ',"cancelled":' .. n[6]
 			.. ',"failed":' .. n[7]
 			.. (first and ',"oldest_ready":'
-				.. max(0, now - first) / 1000 or '')
+				.. math.max(0, now - first) / 1000 or '')
 			.. (claimed and ',"claimed_at":"' .. time(claimed)
 				.. '"' or '')
 			.. (paused and ',"paused_at":"' .. time(paused)

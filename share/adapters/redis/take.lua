@@ -6,7 +6,7 @@ local function due()
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		leave(id, job)
-		job[STAGE] = READY
+		job.stage = 'ready'
 		enter(id, job)
 	end
 	flush()
@@ -14,18 +14,18 @@ end
 
 -- Expired jobs are seen to by lapse(), but no more than a page of them.
 local function can_start(job)
-	return job and job[STAGE] == READY
-		and (not job[EXPIRES] or job[EXPIRES] > now)
+	return job and job.stage == 'ready'
+		and (not job.expires or job.expires > now)
 end
 
 -- Of the jobs that were rescued twice a worker has one at a time: a job that
 -- kills its runner would take the same companions with it each time, until
 -- they failed with it.
 local function holds_risky(worker)
-	local ids = call('SMEMBERS', key('risky'))
+	local ids = redis.call('SMEMBERS', key('risky'))
 	load(ids)
 	for _, id in ipairs(ids) do
-		if jobs[id] and jobs[id][WORKER] == worker then
+		if jobs[id] and jobs[id].worker == worker then
 			return true
 		end
 	end
@@ -39,7 +39,7 @@ local function walks_of(queues, flow, most)
 	end
 	for _, queue in ipairs(queues) do
 		out[#out + 1] = walk(key('ready', queue), #queues > 8
-			and min(most, 8) or most)
+			and math.min(most, 8) or most)
 	end
 	return out
 end
@@ -63,7 +63,7 @@ local function take_ids(ids, queues, most)
 	load(ids)
 	for _, id in ipairs(ids) do
 		if #out < most and not seen[id] and can_start(jobs[id])
-			and open[jobs[id][QUEUE]] then
+			and open[jobs[id].queue] then
 			out[#out + 1] = id
 		end
 		seen[id] = true
@@ -97,8 +97,8 @@ local function take_ready(queues, flow, worker, most)
 		load(members)
 		for _, id in ipairs(members) do
 			local job = jobs[id]
-			local yes = can_start(job) and open[job[QUEUE]]
-			if yes and (job[RESCUES] or 0) >= 2 then
+			local yes = can_start(job) and open[job.queue]
+			if yes and (job.rescues or 0) >= 2 then
 				if risky == nil then
 					risky = holds_risky(worker)
 				end
@@ -115,7 +115,7 @@ end
 local function fit(ids)
 	local bytes, out = 0, {}
 	for _, id in ipairs(ids) do
-		bytes = bytes + jobs[id][BYTES]
+		bytes = bytes + jobs[id].bytes
 		if #out > 0 and bytes > PAGE_BYTES then
 			break
 		end
@@ -125,13 +125,13 @@ local function fit(ids)
 end
 
 local function hold(job, worker, lease_ms)
-	job[STAGE] = RUNNING
-	job[EPOCH] = job[EPOCH] + 1
-	job[ATTEMPT] = job[ATTEMPT] + 1
-	job[WORKER], job[LEASE] = worker, lease_ms
-	job[UNTIL] = now + lease_ms
-	job[CLAIMED], job[HEARD] = now, now
-	job[STARTED], job[SETTLED], job[CANCEL] = false, false, false
+	job.stage = 'running'
+	job.epoch = job.epoch + 1
+	job.attempt = job.attempt + 1
+	job.worker, job.lease = worker, lease_ms
+	job.lapses = now + lease_ms
+	job.claimed, job.heard = now, now
+	job.started, job.settled, job.cancel = false, false, false
 end
 
 local function take(ids, worker, lease_ms)
@@ -152,13 +152,13 @@ local holds = {}
 local function held(packed, worker, lease_ms, lease)
 	local to = holds[packed]
 	if to == nil then
-		local job = { cmsgpack.unpack(packed) }
+		local job = unpacked(packed)
 		to = false
-		if job[STAGE] == READY and not job[EXTRA] then
+		if job.stage == 'ready' and not job.extra then
 			hold(job, worker, lease_ms)
-			to = { bytes = job[BYTES], packed = pack(job),
+			to = { bytes = job.bytes, packed = pack(job),
 				ends = standing(job) .. ',"lease":{"epoch":'
-				.. text_of(job[EPOCH]) .. lease }
+				.. text_of(job.epoch) .. lease }
 		end
 		holds[packed] = to
 	end
@@ -171,10 +171,10 @@ end
 -- are to be taken otherwise.
 local function take_first(queue, most, worker, lease_ms, lease, answer)
 	local name, ids, bytes = key('ready', queue), {}, 0
-	if call('EXISTS', key('apart', queue)) == 1 then
+	if redis.call('EXISTS', key('apart', queue)) == 1 then
 		return nil
 	end
-	local members = call('ZRANGE', name, 0, most - 1)
+	local members = redis.call('ZRANGE', name, 0, most - 1)
 	for i, member in ipairs(members) do
 		ids[i] = placed(member)
 	end
@@ -202,9 +202,9 @@ local function take_first(queue, most, worker, lease_ms, lease, answer)
 		answer[at + 2 * i - 1], answer[at + 2 * i] = lines[i], to.ends
 	end
 	if #ids > 0 then
-		call('ZREMRANGEBYRANK', name, 0, #ids - 1)
-		count_in(queue_counts, queue, READY, -#ids)
-		count_in(queue_counts, queue, RUNNING, #ids)
+		redis.call('ZREMRANGEBYRANK', name, 0, #ids - 1)
+		count_in(queue_counts, queue, 'ready', -#ids)
+		count_in(queue_counts, queue, 'running', #ids)
 	end
 	flush()
 	return #members

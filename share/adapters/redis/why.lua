@@ -1,15 +1,15 @@
 -- Why a job is not running, for people. Times are UTC: the server knows no
 -- other.
 local function told(ms)
-	ms = max(0, ms)
+	ms = math.max(0, ms)
 	if ms < 120000 then
-		return floor(ms / 1000) .. ' s'
+		return math.floor(ms / 1000) .. ' s'
 	elseif ms < 7200000 then
-		return floor(ms / 60000) .. ' min'
+		return math.floor(ms / 60000) .. ' min'
 	elseif ms < 172800000 then
-		return floor(ms / 3600000) .. ' h'
+		return math.floor(ms / 3600000) .. ' h'
 	end
-	return floor(ms / 86400000) .. ' d'
+	return math.floor(ms / 86400000) .. ' d'
 end
 
 local function day_and_time(ms)
@@ -18,24 +18,24 @@ local function day_and_time(ms)
 		.. ' UTC'
 end
 
-local NEEDED = { [BLOCKED] = ', which is blocked itself',
-	[SCHEDULED] = ', which has not run yet',
-	[READY] = ', which has not run yet',
-	[RUNNING] = ', which is running',
-	[CANCELLED] = ', which was cancelled',
-	[FAILED] = ', which failed' }
+local NEEDED = { blocked = ', which is blocked itself',
+	scheduled = ', which has not run yet',
+	ready = ', which has not run yet',
+	running = ', which is running',
+	cancelled = ', which was cancelled',
+	failed = ', which failed' }
 
 -- What can never come first: failed or cancelled, then what is not there.
 local function why_blocked(id)
 	local best, rank = 'nothing that is left', 0
-	local needs = call('SMEMBERS', key('wants', id))
+	local needs = redis.call('SMEMBERS', key('wants', id))
 	load(needs)
 	for _, need in ipairs(needs) do
 		local job = jobs[need]
-		local its = not job and 2 or job[STAGE] > COMPLETED and 3 or 1
+		local its = not job and 2 or FAILS[job.stage] and 3 or 1
 		if its > rank then
 			rank = its
-			best = need .. (job and NEEDED[job[STAGE]]
+			best = need .. (job and NEEDED[job.stage]
 				or ', which is not in the store')
 		end
 	end
@@ -43,22 +43,22 @@ local function why_blocked(id)
 end
 
 local function why_waiting(job, ready)
-	local queue = job[QUEUE]
-	local paused = call('HGET', key('paused'), queue)
-	local claimed = tonumber(call('HGET', key('claimed'), queue) or nil)
-	local because = job[REASON] and ' (' .. job[REASON] .. ')' or ''
+	local queue = job.queue
+	local paused = redis.call('HGET', key('paused'), queue)
+	local claimed = tonumber(redis.call('HGET', key('claimed'), queue) or nil)
+	local because = job.reason and ' (' .. job.reason .. ')' or ''
 	if paused then
 		return 'queue ' .. queue .. ' paused since '
 			.. day_and_time(paused)
-	elseif not ready and job[ENDED] and job[SETTLED] == 'failed' then
-		return 'attempt ' .. job[ATTEMPT] .. ' of ' .. job[MOST]
+	elseif not ready and job.ended and job.settled == 'failed' then
+		return 'attempt ' .. job.attempt .. ' of ' .. job.most
 			.. ' failed' .. because .. ', tried again in '
-			.. told(job[RUN] - now + 999)
+			.. told(job.run - now + 999)
 	elseif not ready then
-		return 'not before ' .. day_and_time(job[RUN]) .. ', in '
-			.. told(job[RUN] - now + 999)
+		return 'not before ' .. day_and_time(job.run) .. ', in '
+			.. told(job.run - now + 999)
 	end
-	local since = 'ready for ' .. told(now - max(job[RUN], job[PUSHED]))
+	local since = 'ready for ' .. told(now - math.max(job.run, job.pushed))
 		.. ': '
 	if not claimed then
 		return since .. 'no worker has claimed from ' .. queue .. ' yet'
@@ -70,23 +70,23 @@ local function why_waiting(job, ready)
 end
 
 local function why_not(id, job)
-	local stage = job[STAGE]
-	local because = job[REASON] and ' (' .. job[REASON] .. ')' or ''
-	if stage == BLOCKED then
+	local stage = job.stage
+	local because = job.reason and ' (' .. job.reason .. ')' or ''
+	if stage == 'blocked' then
 		return why_blocked(id)
-	elseif stage == SCHEDULED or stage == READY then
-		return why_waiting(job, stage == READY or job[RUN] <= now)
-	elseif stage == RUNNING then
-		return 'on ' .. job[WORKER] .. ', lease renewed '
-			.. told(now - job[UNTIL] + job[LEASE]) .. ' ago, silent for '
-			.. told(now - job[HEARD])
-			.. (job[CANCEL] and ', asked to stop' or '')
-			.. (job[UNTIL] < now and ', lease run out' or '')
-	elseif stage == COMPLETED then
+	elseif stage == 'scheduled' or stage == 'ready' then
+		return why_waiting(job, stage == 'ready' or job.run <= now)
+	elseif stage == 'running' then
+		return 'on ' .. job.worker .. ', lease renewed '
+			.. told(now - job.lapses + job.lease) .. ' ago, silent for '
+			.. told(now - job.heard)
+			.. (job.cancel and ', asked to stop' or '')
+			.. (job.lapses < now and ', lease run out' or '')
+	elseif stage == 'completed' then
 		return 'completed'
-	elseif stage == CANCELLED then
+	elseif stage == 'cancelled' then
 		return 'cancelled' .. because
 	end
-	return 'failed in attempt ' .. job[ATTEMPT] .. ' of ' .. job[MOST]
-		.. because .. (job[ERROR] and ': ' .. job[ERROR] or '')
+	return 'failed in attempt ' .. job.attempt .. ' of ' .. job.most
+		.. because .. (job.error and ': ' .. job.error or '')
 end
