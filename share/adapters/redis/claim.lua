@@ -21,7 +21,8 @@ if #events > 0 then
 end
 delete_finished(10 + #events)
 -- In most stores there is none of these, which is soon asked.
-local seldom = redis.call('EXISTS', key('due'), key('expiry'), key('paused')) > 0
+local seldom = redis.call('EXISTS', key('due'), key('expiry'),
+	key('paused')) > 0
 if seldom then
 	due()
 end
@@ -117,8 +118,8 @@ local function unfinished()
 		names[i] = flow and queue or key('count', queue)
 	end
 	for _, name in ipairs(names) do
-		for _, n in ipairs(redis.call('HMGET', name, 'scheduled', 'ready',
-			'running')) do
+		for _, n in ipairs(redis.call('HMGET', name, 'scheduled',
+			'ready', 'running')) do
 			sum = sum + (n or 0)
 		end
 	end

@@ -91,10 +91,6 @@ local function truth(value)
 	return value == true or value == 1
 end
 
-local function refuse(class, text)
-	return redis.error_reply(class .. ' ' .. text)
-end
-
 -- --- JSON ------------------------------------------------------------------
 
 local function quote(text)
@@ -107,9 +103,10 @@ local function date(days)
 	local z = days + 719468
 	local era = math.floor(z / 146097)
 	local doe = z - era * 146097
-	local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524)
-		- math.floor(doe / 146096)) / 365)
-	local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+	local yoe = math.floor((doe - math.floor(doe / 1460)
+		+ math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+	local doy = doe - (365 * yoe + math.floor(yoe / 4)
+		- math.floor(yoe / 100))
 	local mp = math.floor((5 * doy + 2) / 153)
 	local month = mp < 10 and mp + 3 or mp - 9
 	return string.format('%04d-%02d-%02d', yoe + era * 400
@@ -430,7 +427,8 @@ end
 
 -- The ids of a part of a sorted set by time.
 local function until_time(name, most)
-	return redis.call('ZRANGEBYSCORE', key(name), '-inf', now, 'LIMIT', 0, most)
+	return redis.call('ZRANGEBYSCORE', key(name), '-inf', now, 'LIMIT', 0,
+		most)
 end
 
 -- What all lines of a job end with, but for its closing brace.
@@ -491,19 +489,20 @@ local function name_event(id, named, seq)
 		batch(words, 'HSET', said_key(id))
 		said[id], said_more[id] = '*', true
 	end
-	redis.call('HSET', said_key(id), named == ':' and ':' .. seq or named, seq)
+	redis.call('HSET', said_key(id), named == ':' and ':' .. seq or named,
+		seq)
 end
 
 -- Keeps an event, line and what goes on with it, less its closing brace; its n,
--- a text, is nil for the store's own. Nothing is done when it is kept already. What
--- the job has said must have been read.
+-- a text, is nil for the store's own. Nothing is done when it is kept already.
+-- What the job has said must have been read.
 local function keep(id, epoch, n, line, more)
 	local named = n and text_of(epoch) .. ':' .. n or ':'
 	if n and is_kept(id, named) then
 		return
 	end
-	event_seq = (event_seq or tonumber(redis.call('HGET', key('meta'), 'event')
-		or 0)) + 1
+	event_seq = (event_seq or tonumber(redis.call('HGET', key('meta'),
+		'event') or 0)) + 1
 	-- To make a text of a number is slow, so it is made of two, of which
 	-- many are known.
 	local seq = event_seq < 1000 and text_of(event_seq)
@@ -520,7 +519,8 @@ local function keep_log()
 	write(SAID, said_more, said)
 	if event_seq then
 		batch(logged, 'HSET', key('event'))
-		redis.call('HSET', key('meta'), 'event', string.format('%.0f', event_seq))
+		redis.call('HSET', key('meta'), 'event',
+			string.format('%.0f', event_seq))
 		logged = {}
 	end
 end

@@ -103,5 +103,6 @@ else
 end
 answer[#answer + 1] = '{"event":"page","after":'
 	.. (full and after
-		or string.format('%.0f', math.max(last, since)) .. ',"more":false') .. '}'
+		or string.format('%.0f', math.max(last, since))
+			.. ',"more":false') .. '}'
 return answer

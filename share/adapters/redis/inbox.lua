@@ -2,7 +2,8 @@
 -- handed to the driver first, which reads them as jobq-push reads its input
 -- and pushes them; then it calls again, saying so.
 if ARGV[3] ~= 'again' then
-	local entries = redis.call('XRANGE', key('inbox'), '-', '+', 'COUNT', 500)
+	local entries = redis.call('XRANGE', key('inbox'), '-', '+', 'COUNT',
+		500)
 	if #entries > 0 then
 		local answer, bytes = { 'inbox' }, 0
 		for _, entry in ipairs(entries) do

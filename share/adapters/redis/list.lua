@@ -56,8 +56,8 @@ end
 local function walk_seq(set)
 	local at, looks = tonumber(after or 0), 0
 	repeat
-		local members = redis.call('ZRANGEBYSCORE', set, '(' .. at, '+inf',
-			'LIMIT', 0, math.min(math.max(limit, 10), 500))
+		local members = redis.call('ZRANGEBYSCORE', set, '(' .. at,
+			'+inf', 'LIMIT', 0, math.min(math.max(limit, 10), 500))
 		load(members)
 		for _, id in ipairs(members) do
 			local job = jobs[id]
@@ -209,7 +209,8 @@ local function shown(id, job)
 	end
 	if job.stage == 'running' then
 		put(',"held":{"worker":', quote(job.worker), ',"age":',
-			age(job.claimed), ',"renewed":', age(job.lapses - job.lease),
+			age(job.claimed), ',"renewed":',
+			age(job.lapses - job.lease),
 			',"silent":', age(job.heard))
 		if job.cancel then
 			put(',"cancel":', quote(job.cancel))

@@ -8,7 +8,8 @@
 local entries = given(request.entries)
 
 local function refuse_entry(entry, why)
-	for _, found in ipairs(redis.call('XRANGE', key('inbox'), entry, entry)) do
+	for _, found in ipairs(redis.call('XRANGE', key('inbox'), entry,
+		entry)) do
 		local words = found[2]
 		words[#words + 1] = 'refused'
 		words[#words + 1] = why

@@ -14,7 +14,8 @@ local function finished(list, at, most, before)
 	if not first or tonumber(first) > before then
 		return {}, 0, false
 	end
-	local entries = redis.call('LRANGE', key(list), 2 * at, 2 * (at + most) - 1)
+	local entries = redis.call('LRANGE', key(list), 2 * at,
+		2 * (at + most) - 1)
 	local ids, out, passed = {}, {}, 0
 	for i = 2, #entries, 2 do
 		ids[i / 2] = entries[i]

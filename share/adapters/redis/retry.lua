@@ -18,7 +18,8 @@ end
 local function again(id, job)
 	leave(id, job)
 	job.attempt = FAILS[job.stage] and 0 or job.attempt
-	job.stage = redis.call('EXISTS', key('wants', id)) == 1 and 'blocked' or 'ready'
+	job.stage = redis.call('EXISTS', key('wants', id)) == 1 and 'blocked'
+		or 'ready'
 	job.run, job.rescues, job.snoozes = now, false, false
 	job.settled = false
 	if job.expires and job.expires <= now then

@@ -71,7 +71,8 @@ local function run_again(event, job)
 	elseif event.event == 'snoozed' then
 		return now + 60000
 	end
-	return now + math.min(3600000, math.floor(15000 * 2 ^ math.min(job.attempt - 1, 20)
+	return now + math.min(3600000, math.floor(15000
+		* 2 ^ math.min(job.attempt - 1, 20)
 		* (0.9 + math.random(0, 2000) / 10000)))
 end
 
@@ -139,7 +140,8 @@ local function free(completed)
 	if #completed == 0 then
 		return
 	end
-	local needed = redis.call('SMISMEMBER', key('needed'), unpack(completed))
+	local needed = redis.call('SMISMEMBER', key('needed'),
+		unpack(completed))
 	for i, id in ipairs(completed) do
 		local children = {}
 		if needed[i] == 1 then
@@ -151,8 +153,8 @@ local function free(completed)
 		for _, child in ipairs(children) do
 			local job = jobs[child]
 			redis.call('SREM', key('wants', child), id)
-			if job and job.stage == 'blocked' and
-				redis.call('EXISTS', key('wants', child)) == 0 then
+			if job and job.stage == 'blocked' and redis.call(
+				'EXISTS', key('wants', child)) == 0 then
 				leave(child, job)
 				job.stage = job.run <= now and 'ready'
 					or 'scheduled'
@@ -187,8 +189,8 @@ local function renew(event)
 		end
 	end
 	return ',"lost":[' .. table.concat(lost, ',') .. ']'
-		.. (waiting and ',"started":[' .. table.concat(started, ',') .. ']'
-			or '') .. '}'
+		.. (waiting and ',"started":[' .. table.concat(started, ',')
+			.. ']' or '') .. '}'
 end
 
 -- Whether the event is in the log, and was its worker's.

@@ -16,10 +16,12 @@ end
 local function oldest(queue)
 	local first = nil
 	local ids = {}
-	for _, member in ipairs(redis.call('ZRANGE', key('ready', queue), 0, 99)) do
+	for _, member in ipairs(redis.call('ZRANGE', key('ready', queue), 0,
+		99)) do
 		ids[#ids + 1] = placed(member)
 	end
-	for _, member in ipairs(redis.call('ZRANGE', key('apart', queue), 0, 99)) do
+	for _, member in ipairs(redis.call('ZRANGE', key('apart', queue), 0,
+		99)) do
 		ids[#ids + 1] = placed(member)
 	end
 	load(ids)
@@ -42,8 +44,9 @@ end
 
 local answer = {}
 for _, queue in ipairs(names) do
-	local n = redis.call('HMGET', key('count', queue), 'blocked', 'scheduled',
-		'ready', 'running', 'completed', 'cancelled', 'failed')
+	local n = redis.call('HMGET', key('count', queue), 'blocked',
+		'scheduled', 'ready', 'running', 'completed', 'cancelled',
+		'failed')
 	local first, late = oldest(queue), overdue[queue]
 	local claimed, paused = since('claimed', queue), since('paused', queue)
 	for i = 1, 7 do

@@ -45,7 +45,8 @@ end
 local function why_waiting(job, ready)
 	local queue = job.queue
 	local paused = redis.call('HGET', key('paused'), queue)
-	local claimed = tonumber(redis.call('HGET', key('claimed'), queue) or nil)
+	local claimed = tonumber(redis.call('HGET', key('claimed'), queue)
+		or nil)
 	local because = job.reason and ' (' .. job.reason .. ')' or ''
 	if paused then
 		return 'queue ' .. queue .. ' paused since '
@@ -78,7 +79,8 @@ local function why_not(id, job)
 		return why_waiting(job, stage == 'ready' or job.run <= now)
 	elseif stage == 'running' then
 		return 'on ' .. job.worker .. ', lease renewed '
-			.. told(now - job.lapses + job.lease) .. ' ago, silent for '
+			.. told(now - job.lapses + job.lease)
+			.. ' ago, silent for '
 			.. told(now - job.heard)
 			.. (job.cancel and ', asked to stop' or '')
 			.. (job.lapses < now and ', lease run out' or '')
