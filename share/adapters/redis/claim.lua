@@ -16,6 +16,7 @@ local wanted, worker = given(request.limit) or 1, request.worker
 local lease_ms = math.floor(1000 * (given(request.lease) or 30))
 local answer = {}
 
+write_anyway()
 if #events > 0 then
 	settle(events, answer)
 end

@@ -13,6 +13,9 @@ if ARGV[3] ~= 'again' then
 					text = entry[2][i + 1]
 				end
 			end
+			-- What is too long for a job the driver refuses by its
+			-- first bytes.
+			text = string.sub(text, 1, 1048577)
 			bytes = bytes + #text
 			if #answer > 1 and bytes > PAGE_BYTES then
 				break

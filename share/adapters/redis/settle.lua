@@ -6,6 +6,7 @@
 
 local events, answer = events_of_request(), {}
 
+write_anyway()
 settle(events, answer)
 delete_finished(10 + #events)
 keep_log()
