@@ -141,7 +141,7 @@ postgresql_call(void *handle, const char *verb, const char *request, size_t len,
 	store->begun = jobq_mono_ms();
 	store->deadline = deadline;
 	store->answered = false;
-	if (store->ear.epoll >= 0)
+	if (store->ear.bell.epoll >= 0)
 		jobq_pg_ear_tune(
 		    &store->ear, store->schema, verb, request, len);
 	status = jobq_pg_ready(store, err);
@@ -167,7 +167,7 @@ postgresql_fd(void *handle)
 {
 	struct jobq_pg *store = handle;
 
-	return store->listens ? jobq_pg_ear_fd(&store->ear) : -1;
+	return store->listens ? jobq_bell_fd(&store->ear.bell) : -1;
 }
 
 static void

@@ -3,10 +3,9 @@
  * a NOTIFY of the adapter's wakes who waits for jobs. Polling is complete
  * without it; whatever goes wrong here costs latency and is nobody's failure.
  *
- * All of it happens behind one epoll descriptor, which stays the same. In it
- * are a timer, for the next attempt and for the end of one that hangs, and
- * the socket, be it still connecting. Nothing here waits: it is a machine
- * that takes one step each time the descriptor is readable.
+ * Nothing here waits: it is a machine that takes one step each time that the
+ * descriptor of its bell is readable. The bell's timer is for the next attempt
+ * and for the end of one that hangs.
  *
  *   (none) --timer, or the store has connected--> CONNECTING
  *   CONNECTING --connected, LISTEN sent--> TUNING
@@ -25,18 +24,12 @@
 
 #include "mem.h"
 
-#include <errno.h>
 #include <md5.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "banned.h"
-
-#define FIRST_MS 1000
-#define LONGEST_MS 30000
 
 /* Connecting and the answer to LISTEN may take so long. */
 #define HANGS_MS 10000
@@ -47,17 +40,15 @@
 void
 jobq_pg_ear_init(struct jobq_pg_ear *ear)
 {
-	*ear = (struct jobq_pg_ear){ .epoll = -1, .timer = -1 };
+	*ear = (struct jobq_pg_ear){ .conn = NULL };
+	jobq_bell_init(&ear->bell);
 }
 
 void
 jobq_pg_ear_release(struct jobq_pg_ear *ear)
 {
 	PQfinish(ear->conn);
-	if (ear->timer >= 0)
-		close(ear->timer);
-	if (ear->epoll >= 0)
-		close(ear->epoll);
+	jobq_bell_release(&ear->bell);
 	free(ear->host);
 	free(ear->address);
 	free(ear->port);
@@ -66,50 +57,11 @@ jobq_pg_ear_release(struct jobq_pg_ear *ear)
 	jobq_buf_release(&ear->sent);
 }
 
-/* Sets the timer; 0 stops it. */
-static void
-set_timer(struct jobq_pg_ear *ear, int64_t ms)
-{
-	struct itimerspec when = {
-		.it_value.tv_sec = (time_t)(ms / 1000),
-		.it_value.tv_nsec = (long)(ms % 1000 * 1000000),
-	};
-
-	timerfd_settime(ear->timer, 0, &when, NULL);
-}
-
-int
-jobq_pg_ear_fd(struct jobq_pg_ear *ear)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	if (ear->epoll >= 0)
-		return ear->epoll;
-	ear->epoll = epoll_create1(EPOLL_CLOEXEC);
-	ear->timer =
-	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	event.data.fd = ear->timer;
-	if (ear->epoll >= 0 && ear->timer >= 0 &&
-	    epoll_ctl(ear->epoll, EPOLL_CTL_ADD, ear->timer, &event) == 0)
-		return ear->epoll;
-	if (ear->timer >= 0)
-		close(ear->timer);
-	if (ear->epoll >= 0)
-		close(ear->epoll);
-	ear->timer = ear->epoll = -1;
-	return -1;
-}
-
 /* libpq changes its socket at will while it connects; a closed one is out. */
 static void
 watch(struct jobq_pg_ear *ear, uint32_t events)
 {
-	int fd = PQsocket(ear->conn);
-	struct epoll_event event = { .events = events, .data.fd = fd };
-
-	if (fd >= 0 && epoll_ctl(ear->epoll, EPOLL_CTL_MOD, fd, &event) != 0 &&
-	    errno == ENOENT)
-		epoll_ctl(ear->epoll, EPOLL_CTL_ADD, fd, &event);
+	jobq_bell_watch(&ear->bell, PQsocket(ear->conn), events);
 }
 
 /* Gives up what there is, and tries again later. */
@@ -118,10 +70,7 @@ rest(struct jobq_pg_ear *ear)
 {
 	PQfinish(ear->conn);
 	ear->conn = NULL;
-	ear->wait_ms = ear->wait_ms == 0	       ? FIRST_MS
-		       : ear->wait_ms * 2 > LONGEST_MS ? LONGEST_MS
-						       : ear->wait_ms * 2;
-	set_timer(ear, ear->wait_ms);
+	jobq_bell_later(&ear->bell);
 }
 
 static void
@@ -181,7 +130,7 @@ send_listen(struct jobq_pg_ear *ear)
 	jobq_buf_clear(&ear->sent);
 	jobq_buf_add(&ear->sent, ear->want.data, ear->want.len);
 	ear->state = JOBQ_PG_TUNING;
-	set_timer(ear, HANGS_MS);
+	jobq_bell_set(&ear->bell, HANGS_MS);
 	ear->unsent = PQflush(ear->conn) > 0;
 	watch(ear, ear->unsent ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
@@ -248,7 +197,7 @@ begin(struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
 	}
 	PQsetNoticeProcessor(ear->conn, ignore_notice, NULL);
 	ear->state = JOBQ_PG_CONNECTING;
-	set_timer(ear, HANGS_MS);
+	jobq_bell_set(&ear->bell, HANGS_MS);
 	watch(ear, EPOLLOUT);
 }
 
@@ -265,14 +214,14 @@ jobq_pg_ear_meet(struct jobq_pg_ear *ear, const PGconn *conn)
 	keep(&ear->host, PQhost(conn));
 	keep(&ear->address, PQhostaddr(conn));
 	keep(&ear->port, PQport(conn));
-	ear->wait_ms = 0;
+	ear->bell.wait_ms = 0;
 }
 
 void
 jobq_pg_ear_start(
     struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
 {
-	if (ear->epoll >= 0 && ear->conn == NULL && ear->wait_ms == 0)
+	if (ear->bell.epoll >= 0 && ear->conn == NULL && ear->bell.wait_ms == 0)
 		begin(ear, settings);
 }
 
@@ -334,8 +283,8 @@ hear(struct jobq_pg_ear *ear)
 	if (ear->state == JOBQ_PG_LISTENING || PQisBusy(ear->conn))
 		return;
 	ear->state = JOBQ_PG_LISTENING;
-	ear->wait_ms = 0;
-	set_timer(ear, 0);
+	ear->bell.wait_ms = 0;
+	jobq_bell_set(&ear->bell, 0);
 	if (wants_other(ear))
 		send_listen(ear);
 }
@@ -344,27 +293,16 @@ void
 jobq_pg_ear_turn(
     struct jobq_pg_ear *ear, const struct jobq_pg_settings *settings)
 {
-	struct epoll_event events[2];
-	uint64_t times;
-	int count;
+	bool timer, socket;
 
-	if (ear->epoll < 0)
-		return;
-	count = epoll_wait(ear->epoll, events, 2, 0);
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.fd == ear->timer) {
-			if (read(ear->timer, &times, sizeof times) < 0)
-				continue;
-			if (ear->conn == NULL)
-				begin(ear, settings);
-			else if (ear->state != JOBQ_PG_LISTENING)
-				rest(ear);
-		} else if (ear->conn != NULL &&
-			   events[i].data.fd == PQsocket(ear->conn)) {
-			if (ear->state == JOBQ_PG_CONNECTING)
-				go_on_connecting(ear);
-			else
-				hear(ear);
-		}
-	}
+	jobq_bell_look(&ear->bell, ear->conn == NULL ? -1 : PQsocket(ear->conn),
+	    &timer, &socket);
+	if (timer && ear->conn == NULL)
+		begin(ear, settings);
+	else if (timer && ear->state != JOBQ_PG_LISTENING)
+		rest(ear);
+	else if (socket && ear->state == JOBQ_PG_CONNECTING)
+		go_on_connecting(ear);
+	else if (socket)
+		hear(ear);
 }

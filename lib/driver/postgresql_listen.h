@@ -6,26 +6,24 @@
 #ifndef JOBQ_POSTGRESQL_LISTEN_H
 #define JOBQ_POSTGRESQL_LISTEN_H
 
+#include "bell.h"
 #include "buf.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct jobq_pg_settings;
 
 struct jobq_pg_ear {
-	int epoll; /* -1: nobody listens */
-	int timer;
+	struct jobq_bell bell;
 	PGconn *conn;
 	enum {
 		JOBQ_PG_CONNECTING,
 		JOBQ_PG_TUNING, /* LISTEN is sent and not answered */
 		JOBQ_PG_LISTENING,
 	} state;
-	bool unsent;	 /* a part of LISTEN */
-	int64_t wait_ms; /* until the next attempt */
+	bool unsent; /* a part of LISTEN */
 	/* Where the other connection leads, so that no name is looked up. */
 	char *host, *address, *port;
 	struct jobq_buf queues; /* of the last request, its JSON text */
@@ -35,9 +33,6 @@ struct jobq_pg_ear {
 
 void jobq_pg_ear_init(struct jobq_pg_ear *ear);
 void jobq_pg_ear_release(struct jobq_pg_ear *ear);
-
-/* The descriptor of the driver's fd(), made when it is first asked for. */
-int jobq_pg_ear_fd(struct jobq_pg_ear *ear);
 
 /* The store has connected anew: the listener may, too, and knows where to. */
 void jobq_pg_ear_meet(struct jobq_pg_ear *ear, const PGconn *conn);
