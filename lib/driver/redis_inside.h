@@ -27,6 +27,7 @@ struct jobq_redis_settings {
 /* What makes answers: bounded, by hiredis's own. */
 struct jobq_redis_bound {
 	redisReplyObjectFunctions bounded, own;
+	const char *why; /* an answer was refused; NULL: none was */
 };
 
 /* One text of the adapter, which the server knows by the hash of it. */

@@ -4,7 +4,8 @@
  * whose outcome is not known the connection is dropped, and JOBQ_AGAIN says
  * so: every verb can be made again.
  *
- * What a server answers is bounded, in bytes and in elements of an array.
+ * What a server answers is bounded: in bytes, in elements of an array, and
+ * there are no arrays in arrays, of which a short answer can have millions.
  */
 #include "redis_inside.h"
 
@@ -94,17 +95,21 @@ wait_for(struct jobq_redis *store, short events, int64_t deadline,
 static void *
 bounded_array(const redisReadTask *task, count_of_elements elements)
 {
-	const struct jobq_redis_bound *bound = task->privdata;
+	struct jobq_redis_bound *bound = task->privdata;
 
-	return elements > ELEMENTS_MOST
-		   ? NULL
-		   : bound->own.createArray(task, elements);
+	if (task->parent != NULL)
+		bound->why = "it has arrays in arrays";
+	else if (elements > ELEMENTS_MOST)
+		bound->why = "it is too long";
+	return bound->why != NULL ? NULL
+				  : bound->own.createArray(task, elements);
 }
 
 void
 jobq_redis_bind(redisContext *conn, struct jobq_redis_bound *bound)
 {
 	bound->own = bound->bounded = *conn->reader->fn;
+	bound->why = NULL;
 	bound->bounded.createArray = bounded_array;
 	conn->reader->fn = &bound->bounded;
 	conn->reader->privdata = bound;
@@ -116,10 +121,10 @@ not_redis(struct jobq_redis *store, struct jobq_err *err)
 {
 	struct jobq_buf why = JOBQ_BUF_INIT;
 	enum jobq_status status;
-	bool memory = store->conn->reader->err == REDIS_ERR_OOM;
 
 	jobq_buf_printf(&why, "what the server answered is not Redis's: %s",
-	    memory ? "it is too long" : store->conn->reader->errstr);
+	    store->bound.why != NULL ? store->bound.why
+				     : store->conn->reader->errstr);
 	status = fail(store, JOBQ_IO, why.data, err);
 	jobq_buf_release(&why);
 	jobq_redis_drop(store);
@@ -274,6 +279,7 @@ jobq_redis_said(
 	    ": put the password into REDISCLI_AUTH, or into the URL";
 	struct jobq_buf why = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_IO;
+	const char *text;
 	size_t own;
 
 	if (reply->type != REDIS_REPLY_ERROR) {
@@ -283,7 +289,10 @@ jobq_redis_said(
 		    err);
 	}
 	status = map_word(reply->str, &own);
-	jobq_buf_add(&why, reply->str + own, strcspn(reply->str + own, "\r\n"));
+	text = reply->str + own;
+	if (text[strspn(text, " \r\n")] == '\0')
+		text = "the server answered with an error without a text";
+	jobq_buf_add(&why, text, strcspn(text, "\r\n"));
 	if (strncmp(reply->str, "NOAUTH ", 7) == 0)
 		jobq_buf_puts(&why, missing);
 	status = fail(store, status, why.data, err);
