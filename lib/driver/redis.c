@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "line.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,13 @@ lists_inbox(const redisReply *reply)
 	return true;
 }
 
+static bool
+is_line(const struct jobq_buf *text)
+{
+	return text->len > 0 && *text->data == '{' &&
+	       memchr(text->data, '\n', text->len) == NULL;
+}
+
 /* A line is an element and those that follow it and begin with a comma. */
 static enum jobq_status
 hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
@@ -79,11 +87,23 @@ hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
 			status = jobq_redis_said(store, element, err);
 			break;
 		}
+		if (whole.len + (size_t)element->len > JOBQ_STAGE_MAX) {
+			status = jobq_fail(err, JOBQ_IO,
+			    "unable to use store '%s': it answered with a line "
+			    "of more than %zu bytes",
+			    store->name.data, JOBQ_STAGE_MAX);
+			break;
+		}
 		jobq_buf_add(&whole, element->str, (size_t)element->len);
 		if (next != NULL && next->type == REDIS_REPLY_STRING &&
 		    next->len > 0 && next->str[0] == ',')
 			continue;
-		if (line != NULL)
+		if (!is_line(&whole))
+			status = jobq_fail(err, JOBQ_IO,
+			    "unable to use store '%s': it answered with "
+			    "something that is no JSON object",
+			    store->name.data);
+		else if (line != NULL)
 			status = line(context, whole.data, whole.len, err);
 		jobq_buf_clear(&whole);
 	}
