@@ -8,7 +8,8 @@ import urllib.parse
 
 PG = os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "support", "pg")
-PG_LIMIT_S = 90
+REDIS = os.path.join(os.path.dirname(PG), "redis")
+LIMIT_S = 90
 
 
 class Sqlite:
@@ -30,50 +31,79 @@ class Sqlite:
         pass
 
 
-class Postgresql:
+class Server:
     """A server of the run's own. Its folder is not the run's: it may belong
-    to another user, and the name of its socket must be short."""
+    to another user, and the name of its socket must be short. Its program
+    takes "start" and "kill" with the folder, and what a kind adds."""
     stops = True
+    more = ()
 
     def __init__(self, _folder):
         self.folder = tempfile.mkdtemp(
-            prefix="pg.", dir=os.environ.get("JOBQ_TEST_SERVERS") or "/tmp")
+            prefix="srv.", dir=os.environ.get("JOBQ_TEST_SERVERS") or "/tmp")
         self.back = None
         try:
-            self.pg("start", "jobq")
+            self.told("start", *self.more)
         except BaseException:
             self.close()
             raise
-        self.url = "postgresql:///jobq?host=" + urllib.parse.quote(
-            self.folder, safe="")
 
-    def pg(self, command, *arguments):
-        subprocess.run([PG, command, self.folder, *arguments], check=True,
-                       stdin=subprocess.DEVNULL, timeout=PG_LIMIT_S)
+    def told(self, command, *arguments):
+        subprocess.run([self.program, command, self.folder, *arguments],
+                       check=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S)
 
     def stop(self):
-        """Stops it without a checkpoint, and begins to start it again."""
-        self.pg("kill")
-        self.back = subprocess.Popen([PG, "start", self.folder, "jobq"],
-                                     stdin=subprocess.DEVNULL)
+        """Kills it at once, and begins to start it again."""
+        self.told("kill")
+        self.back = subprocess.Popen(
+            [self.program, "start", self.folder, *self.more],
+            stdin=subprocess.DEVNULL)
 
     def away(self):
         return self.back is not None and self.back.poll() is None
 
     def trouble(self):
-        if self.back is not None and self.back.wait(PG_LIMIT_S) != 0:
+        if self.back is not None and self.back.wait(LIMIT_S) != 0:
             return ["the server did not start again"]
+        return []
+
+    def close(self):
+        if self.back is not None:
+            self.back.wait(LIMIT_S)
+        subprocess.run([self.program, *self.end[:1], self.folder,
+                        *self.end[1:]], check=False,
+                       stdin=subprocess.DEVNULL, timeout=LIMIT_S)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis(Server):
+    """All that it acknowledges is on disk (appendfsync always)."""
+    program = REDIS
+    end = ("kill",)
+
+    @property
+    def url(self):
+        return "unix:" + os.path.join(self.folder, "s")
+
+
+class Postgresql(Server):
+    program = PG
+    more = ("jobq",)
+    end = ("stop", "immediate")
+
+    @property
+    def url(self):
+        return "postgresql:///jobq?host=" + urllib.parse.quote(
+            self.folder, safe="")
+
+    def trouble(self):
+        trouble = super().trouble()
+        if trouble:
+            return trouble
         with open(os.path.join(self.folder, "log"), encoding="utf-8",
                   errors="replace") as file:
             return ["the server's log: " + line.strip() for line in file
                     if "deadlock detected" in line or "PANIC" in line]
 
-    def close(self):
-        if self.back is not None:
-            self.back.wait(PG_LIMIT_S)
-        subprocess.run([PG, "stop", self.folder, "immediate"], check=False,
-                       stdin=subprocess.DEVNULL, timeout=PG_LIMIT_S)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
-
-KINDS = {"sqlite": Sqlite, "postgresql": Postgresql}
+KINDS = {"sqlite": Sqlite, "postgresql": Postgresql, "redis": Redis}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bats
+# A Redis that is killed, again and again; full numbers are in
+# full/redis-kill.bats.
+
+load support/redis
+
+# It has a server of its own.
+setup_file() { :; }
+teardown_file() { :; }
+setup() {
+	common_setup
+	REDIS_MISSING=$(redis_missing) || return 0
+	skip "$REDIS_MISSING"
+}
+teardown() { common_teardown; }
+
+@test "redis: P5 five kills of the server lose nothing, and end no process" {
+	run_apart timeout -k 5 240 "$TOP/tests/chaos/kill-run" \
+		--store redis --stops 5 --kills 0 --jobs 300 --lease 3
+	echo "$stderr"
+	echo "$stdout"
+	same 0 "$status"
+	json '.acknowledged == 300 and .outcomes == {completed: 300}
+		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
+}
