@@ -352,19 +352,18 @@ refused() {
 }
 
 @test "redis: an entry is pushed once, by whichever of two claimers" {
-	local i pids=()
+	local i
 	jobq-admin init >said
 	for i in 1 2; do
+		rm -f ./?.status
 		jq -nc 'range(300) | {input: .}' | drop_lines
-		jobq-claim -n 200 --worker a >a 3>&- 4>&- &
-		pids=($!)
-		jobq-claim -n 200 --worker b >b 3>&- 4>&- &
-		pids+=($!)
-		wait "${pids[0]}"
-		wait "${pids[1]}"
+		background a jobq-claim -n 200
+		background b jobq-claim -n 200
+		exits 0 a
+		exits 0 b
 		jobq-claim -n 500 >c || true
-		same 300 "$(cat a b c | jq .input | sort -u | wc -l)"
-		same 300 "$(cat a b c | wc -l)"
+		same 300 "$(cat a.out b.out c | jq .input | sort -u | wc -l)"
+		same 300 "$(cat a.out b.out c | wc -l)"
 	done
 }
 
@@ -449,4 +448,11 @@ refused() {
 	same 30 "$(grep -c '"state":"completed"' settled)"
 	same "$(jq -r .queue lines | sort)" "$(jobq-list --stats |
 		jq -r .queue | sort)"
+}
+
+# --- beside another store ----------------------------------------------------
+
+@test "redis: three hundred random verbs are answered as the embedded store does" {
+	timeout 200 "$TOP/tests/support/oracle" --requests 300 \
+		"sqlite:$PWD/oracle.db" "$JOBQ_URL"
 }
