@@ -151,6 +151,18 @@ hears() {
 	not test -e work.status
 }
 
+@test "redis: who puts a job into the inbox may ring by himself" {
+	jobq-admin init >said
+	background work jobq-work -j 1 --interval 55 -- true
+	wait_until 20 hears 1
+	cli XADD "$(key inbox)" '*' job '{"id":"a"}' >said
+	cli PUBLISH "$(key ring)" x >>said
+	# Nobody else looks into it.
+	taken() { [ "$(cli XLEN "$(key inbox)")" = 0 ]; }
+	wait_until 20 taken
+	wait_until 20 state_is a completed
+}
+
 @test "redis: who asks for some queues hears those, and all the same of 65" {
 	local many=() i
 	jobq-admin init >said
