@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # A table that exists becomes a store: jobq-admin adopt, and what it writes.
+# bats file_tags=server
 
 load support/common
 
@@ -80,6 +81,7 @@ lease='worker varchar(60), started_at timestamptz'
 holds=(--worker worker --started-at started_at)
 
 # bats test_tags=smoke
+# bats test_tags=smoke
 @test "adopt: two workers send what a table holds, and what fails is tried again" {
 	emails "$attempts, $lease"
 	run_apart jobq-admin adopt --table emails --id id --state status \
@@ -124,6 +126,7 @@ holds=(--worker worker --started-at started_at)
 		tries FROM emails WHERE id BETWEEN 2 AND 5 ORDER BY id')"
 }
 
+# bats test_tags=smoke
 # bats test_tags=smoke
 @test "adopt: of a worker that is killed the rows come back to another" {
 	emails "$attempts, $lease"
@@ -348,6 +351,7 @@ claimed() {
 	has "$stderr" "older"
 }
 
+# bats test_tags=smoke
 # bats test_tags=smoke
 @test "adopt: hostile rows, workers and ids are only text" {
 	emails "worker text, note text"

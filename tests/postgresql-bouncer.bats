@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # PostgreSQL through a PgBouncer in transaction mode: each transaction may
 # have another session, and there are two for all.
+# bats file_tags=server
 
 load support/postgresql
 
@@ -28,6 +29,7 @@ bouncer() {
 		-c 'SHOW SERVERS' | cut -d '|' -f 3 | grep -c '^jobq$'
 }
 
+# bats test_tags=smoke
 @test "postgresql: the smoke of the suite of stores passes through PgBouncer" {
 	local name
 	# An outer bats is none of the inner one's business.

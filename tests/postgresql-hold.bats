@@ -3,6 +3,7 @@
 #
 # What must hold where jobs are in PostgreSQL, beside what every store keeps:
 # transactions that meet, servers that go away, names from outside, plans.
+# bats file_tags=server
 
 load support/postgresql
 
@@ -19,6 +20,7 @@ all_over() {
 
 # --- transactions that meet --------------------------------------------------
 
+# bats test_tags=smoke
 @test "postgresql: of two needs that complete at once the later frees the job" {
 	jq -nc '{id: "a"}, {id: "b"}, {id: "c", needs: ["a", "b"]}' |
 		jobq-push >pushed
@@ -86,6 +88,7 @@ all_over() {
 	state_is e blocked
 }
 
+# bats test_tags=smoke
 @test "postgresql: a push whose key's holder ends meanwhile is answered" {
 	jq -nc '{id: "a", key: "k"}, {id: "b"}' | jobq-push >pushed
 	session a

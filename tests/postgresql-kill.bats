@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A PostgreSQL that is stopped without a checkpoint, again and again; full
 # numbers are in full/postgresql-kill.bats.
+# bats file_tags=server
 
 load support/postgresql
 

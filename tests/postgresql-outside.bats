@@ -3,6 +3,7 @@
 #
 # PostgreSQL as it is met from outside: servers that are not there, names and
 # payloads of anybody, roles, other people's transactions, the server's plans.
+# bats file_tags=server
 
 load support/postgresql
 
@@ -19,6 +20,7 @@ comes() {
 	ln -s "$PG_DIR/.s.PGSQL.5432" h/
 }
 
+# bats test_tags=smoke
 @test "postgresql: one-shots exit 75 at once without a server, and name the host" {
 	local command
 	away
@@ -157,6 +159,7 @@ rows() {
 		(SELECT count(*) FROM pg_tables WHERE schemaname = '$schema')"
 }
 
+# bats test_tags=smoke
 @test "postgresql: S15 hostile texts are texts, wherever they stand" {
 	local text i=0 tables
 	jobq-admin init >said
@@ -240,6 +243,7 @@ rows() {
 
 # --- a transaction of one's own ----------------------------------------------
 
+# bats test_tags=smoke
 @test "postgresql: a job is pushed with the transaction that it belongs to" {
 	jobq-admin init >said
 	sql 'CREATE TABLE mine (i integer)'

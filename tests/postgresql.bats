@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The driver of PostgreSQL, by a small adapter of this file's own. What the
 # adapter postgresql does is tested by the suite of all stores.
+# bats file_tags=server
 
 load support/common
 
@@ -126,6 +127,7 @@ ids() {
 
 # --- the URL -----------------------------------------------------------------
 
+# bats test_tags=smoke
 @test "postgresql: the environment says where the server is, also to postgres:" {
 	export PGHOST=$SERVER PGDATABASE=jobs
 	for url in postgresql: postgresql:// postgres: postgres:///jobs; do
@@ -302,6 +304,7 @@ terminated() {
 		WHERE application_name = '$1' AND state = 'idle'")" ]
 }
 
+# bats test_tags=smoke
 @test "postgresql: a connection that was lost while it was idle costs nothing" {
 	push a
 	mkfifo requests
@@ -599,6 +602,7 @@ has_line() {
 	grep -q "\"id\":\"$2\"" "$1"
 }
 
+# bats test_tags=smoke
 @test "postgresql: a NOTIFY wakes who waits for jobs of all queues" {
 	jobq-admin init 2>/dev/null
 	follow

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016,SC1083 # scripts and templates of the jobs
+# bats file_tags=server
 
 # The recipe that takes the place of the Cape Worker, on a PostgreSQL of its
 # own with the table cape_issues.
@@ -106,6 +107,7 @@ told() {
 
 # --- how it is called --------------------------------------------------------
 
+# bats test_tags=smoke
 # bats test_tags=smoke
 @test "cape-worker: without a good worker id it says how and touches nothing" {
 	local long args
@@ -242,6 +244,7 @@ told() {
 # --- what it does ------------------------------------------------------------
 
 # bats test_tags=smoke
+# bats test_tags=smoke
 @test "cape-worker: issues are completed, the lines of the log are dated" {
 	local line when='[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}'
 	database
@@ -298,6 +301,7 @@ told() {
 	EOF
 }
 
+# bats test_tags=smoke
 # bats test_tags=smoke
 @test "cape-worker: TERM ends the command, and its issue is pending again" {
 	local pid

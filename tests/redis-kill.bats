@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A Redis that is killed, again and again; full numbers are in
 # full/redis-kill.bats.
+# bats file_tags=server
 
 load support/redis
 

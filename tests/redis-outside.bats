@@ -3,6 +3,7 @@
 #
 # Redis as it is met from outside: servers that are not there, that stop, that
 # are no Redis; who rings and who listens.
+# bats file_tags=server
 
 load support/redis
 
@@ -17,6 +18,7 @@ comes() {
 	ln -s "$server/s" h
 }
 
+# bats test_tags=smoke
 @test "redis: one-shots exit 75 at once without a server, and name it" {
 	local command url port
 	port=$(free_port)
@@ -130,6 +132,7 @@ hears() {
 }
 
 # Only a bell wakes within the time that a test waits.
+# bats test_tags=smoke
 @test "redis: a push is claimed without polling" {
 	jobq-admin init >said
 	background work jobq-work -j 1 --interval 55 -- true
@@ -252,6 +255,7 @@ bounded() {
 		END { exit bad }' endings
 }
 
+# bats test_tags=smoke
 @test "redis: S16 what a hostile server says to the first question is an error" {
 	fake 25 jobq-claim -n 1 -S "unix:$PWD/fake?prefix={}.open"
 	# What is no refusal is none: what a script of ours says is not looked at.

@@ -3,11 +3,13 @@
 #
 # What must hold where jobs are in Redis, beside what every store keeps: URLs,
 # who may come in, what a server says no with, the inbox.
+# bats file_tags=server
 
 load support/redis
 
 # --- the URL -----------------------------------------------------------------
 
+# bats test_tags=smoke
 @test "redis: a URL that is wrong is refused, and says what is wrong in it" {
 	local url words
 	while IFS='|' read -r JOBQ_URL words; do
@@ -81,6 +83,7 @@ load support/redis
 
 # --- who may come in ---------------------------------------------------------
 
+# bats test_tags=smoke
 @test "redis: a password comes from the URL or REDISCLI_AUTH, and is never shown" {
 	local port url secret='s3cr3t-^&%-canary' coded
 	coded=$(jq -rn --arg s "$secret" '$s | @uri')
@@ -265,6 +268,7 @@ load support/redis
 
 # --- scripts -----------------------------------------------------------------
 
+# bats test_tags=smoke
 @test "redis: scripts that a server has forgotten are given to it again" {
 	mkfifo claim.in
 	background claim jobq-claim --ring 2 --interval 0.1
@@ -318,6 +322,7 @@ refused() {
 	cli XLEN "$(key inbox-refused)"
 }
 
+# bats test_tags=smoke
 @test "redis: what anybody puts into the inbox is a job for claim, list and poll" {
 	local line id
 	jobq-admin init >said
