@@ -14,6 +14,9 @@
 #define TEXT_MAX ((size_t)1 << 20)
 #define INCLUDE "-- include "
 
+/* An adapter has a base, which may have one, and so on: so many. */
+#define BASES_MOST 4
+
 static bool
 name_is_valid(const char *name)
 {
@@ -95,14 +98,50 @@ find_folder(
 	return status;
 }
 
-enum jobq_status
-jobq_adapter_open(
-    const char *name, struct jobq_adapter **out, struct jobq_err *err)
+static enum jobq_status open_adapter(const char *name,
+    const struct jobq_adapter *above, struct jobq_adapter **out,
+    struct jobq_err *err);
+
+/*
+ * The base is the adapter of that name beside this one, else the one that a
+ * URL would find by it.
+ */
+static enum jobq_status
+open_base(struct jobq_adapter *adapter, struct jobq_err *err)
+{
+	struct jobq_buf beside = JOBQ_BUF_INIT;
+	struct jobq_buf file = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	if (!name_is_valid(adapter->base))
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "%s/adapter.json: \"base\" must be the name of an adapter",
+		    adapter->folder);
+	jobq_buf_printf(&beside, "%s/../%s", adapter->folder, adapter->base);
+	jobq_buf_printf(&file, "%s/adapter.json", beside.data);
+	status = open_adapter(
+	    access(file.data, R_OK) == 0 ? beside.data : adapter->base, adapter,
+	    &adapter->under, err);
+	if (status == JOBQ_OK &&
+	    strcmp(adapter->driver, adapter->under->driver) != 0)
+		status = jobq_fail(err, JOBQ_CONFIG,
+		    "%s/adapter.json: its base '%s' is for the driver '%s'",
+		    adapter->folder, adapter->base, adapter->under->driver);
+	jobq_buf_release(&beside);
+	jobq_buf_release(&file);
+	return status;
+}
+
+/* above is what it is the base of; NULL: a URL's own. */
+static enum jobq_status
+open_adapter(const char *name, const struct jobq_adapter *above,
+    struct jobq_adapter **out, struct jobq_err *err)
 {
 	struct jobq_adapter *adapter = jobq_xcalloc(1, sizeof *adapter);
 	enum jobq_status status = JOBQ_OK;
 
 	adapter->name = jobq_xstrdup(name);
+	adapter->bases_left = above == NULL ? BASES_MOST : above->bases_left;
 	if (name[0] == '/' || strncmp(name, "./", 2) == 0)
 		adapter->folder = jobq_xstrdup(name);
 	else if (name_is_valid(name))
@@ -118,11 +157,24 @@ jobq_adapter_open(
 		status = jobq_fail(err, JOBQ_CONFIG,
 		    "there is no adapter in '%s': it has no adapter.json",
 		    adapter->folder);
+	if (status == JOBQ_OK && adapter->base != NULL)
+		status = adapter->bases_left-- > 0
+			     ? open_base(adapter, err)
+			     : jobq_fail(err, JOBQ_CONFIG,
+				   "%s/adapter.json: bases are too deep",
+				   adapter->folder);
 	if (status == JOBQ_OK)
 		*out = adapter;
 	else
 		jobq_adapter_free(adapter);
 	return status;
+}
+
+enum jobq_status
+jobq_adapter_open(
+    const char *name, struct jobq_adapter **out, struct jobq_err *err)
+{
+	return open_adapter(name, NULL, out, err);
 }
 
 static void
@@ -151,6 +203,8 @@ jobq_adapter_free(struct jobq_adapter *adapter)
 	}
 	free(adapter->parameter);
 	free(adapter->when);
+	free(adapter->base);
+	jobq_adapter_free(adapter->under);
 	free(adapter);
 }
 
@@ -181,6 +235,22 @@ jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb)
 	return in_list(adapter->hints, verb);
 }
 
+/* The file of the adapter or of the nearest base that has one; its path. */
+static enum jobq_status
+read_text(const struct jobq_adapter *adapter, const char *file,
+    struct jobq_buf *path, struct jobq_buf *text, struct jobq_err *err)
+{
+	enum jobq_status status = JOBQ_EMPTY;
+
+	for (; adapter != NULL && status == JOBQ_EMPTY;
+	     adapter = adapter->under) {
+		jobq_buf_clear(path);
+		jobq_buf_printf(path, "%s/%s", adapter->folder, file);
+		status = jobq_file_read(path->data, TEXT_MAX, text, err);
+	}
+	return status;
+}
+
 /* depth bounds files that include each other. */
 static enum jobq_status
 add_text(const struct jobq_adapter *adapter, const char *file,
@@ -191,10 +261,10 @@ add_text(const struct jobq_adapter *adapter, const char *file,
 	enum jobq_status status;
 	size_t at = 0;
 
-	jobq_buf_printf(&path, "%s/%s", adapter->folder, file);
 	status = depth > 4 ? jobq_fail(err, JOBQ_CONFIG,
-				 "%s: includes are too deep", path.data)
-			   : jobq_file_read(path.data, TEXT_MAX, &text, err);
+				 "%s/%s: includes are too deep",
+				 adapter->folder, file)
+			   : read_text(adapter, file, &path, &text, err);
 	while (status == JOBQ_OK && at < text.len) {
 		const char *line = text.data + at;
 		size_t len = strcspn(line, "\n");

@@ -42,6 +42,9 @@ struct jobq_adapter {
 	struct jobq_adapter_parameter *parameter;
 	size_t parameters;
 	char *when; /* JSON: what else holds for values of parameters; NULL */
+	char *base; /* the name of the adapter that has the other texts; NULL */
+	struct jobq_adapter *under; /* that adapter; owned */
+	int bases_left;		    /* how many more may stand below */
 };
 
 /*
@@ -65,13 +68,17 @@ bool jobq_adapter_has(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
 
-/* Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 _ . : - */
+/*
+ * Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 and
+ * _ . : { } -
+ */
 bool jobq_adapter_may_be(const char *value);
 
 /*
  * Adds the text FOLDER/file to out, each line "-- include NAME" replaced by
- * that file's text. JOBQ_EMPTY when there is none, JOBQ_CONFIG when it
- * cannot be read.
+ * that file's text. A file that is not in the adapter's own folder is looked
+ * for in its base, also when a text of the base includes it. JOBQ_EMPTY when
+ * there is none, JOBQ_CONFIG when it cannot be read.
  */
 enum jobq_status jobq_adapter_text(const struct jobq_adapter *adapter,
     const char *file, struct jobq_buf *out, struct jobq_err *err);

@@ -128,8 +128,9 @@ read_scalars(struct jobq_adapter *adapter, const struct jobq_object *object,
 bool
 jobq_adapter_may_be(const char *value)
 {
-	size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "abcdefghijklmnopqrstuvwxyz0123456789_.:-");
+	size_t len =
+	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			  "abcdefghijklmnopqrstuvwxyz0123456789_.:{}-");
 
 	return len <= VALUE_MAX && value[len] == '\0';
 }
@@ -179,7 +180,7 @@ read_parameters(struct jobq_adapter *adapter, const struct jobq_object *object,
 			continue;
 		status = bad_member(adapter, "parameters",
 		    "an object of names (a-z 0-9 _) and their values as "
-		    "strings (at most 63 of A-Z a-z 0-9 _ . : -)",
+		    "strings (at most 63 of A-Z a-z 0-9 _ . : { } -)",
 		    err);
 	}
 	return status;
@@ -197,6 +198,26 @@ read_when(struct jobq_adapter *adapter, const struct jobq_object *object,
 	if (when->at[0] != '{')
 		return bad_member(adapter, "when", OF_WHEN, err);
 	adapter->when = jobq_xstrndup(when->at, when->len);
+	return JOBQ_OK;
+}
+
+/* Whether there is such an adapter is found when it is looked for. */
+static enum jobq_status
+read_base(struct jobq_adapter *adapter, const struct jobq_object *object,
+    struct jobq_err *err)
+{
+	const struct jobq_span *base = jobq_object_get(object, "base");
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	if (base == NULL)
+		return JOBQ_OK;
+	if (jobq_json_string(*base, &text, NULL) != JOBQ_OK) {
+		jobq_buf_release(&text);
+		return bad_member(
+		    adapter, "base", "the name of an adapter", err);
+	}
+	jobq_buf_puts(&text, "");
+	adapter->base = jobq_buf_detach(&text);
 	return JOBQ_OK;
 }
 
@@ -231,6 +252,8 @@ jobq_adapter_read(struct jobq_adapter *adapter, struct jobq_err *err)
 		status = read_parameters(adapter, &object, err);
 	if (status == JOBQ_OK)
 		status = read_when(adapter, &object, err);
+	if (status == JOBQ_OK)
+		status = read_base(adapter, &object, err);
 	jobq_object_release(&object);
 	jobq_buf_release(&text);
 	return status;

@@ -2,6 +2,7 @@
 
 #include "id.h"
 #include "job.h"
+#include "log.h"
 #include "worker.h"
 
 #include <string.h>
@@ -129,6 +130,8 @@ jobq_claim_event(struct jobq_event *event, const char *line, size_t len,
 	double seconds;
 
 	status = jobq_event_read(event, line, len, err);
+	if (status == JOBQ_OK)
+		jobq_claim_say_failed(event);
 	if (status == JOBQ_OK && event->kind == JOBQ_EVENT_IDLE) {
 		next_in = jobq_object_get(&event->members, "next_in");
 		if (next_in != NULL &&
@@ -137,6 +140,25 @@ jobq_claim_event(struct jobq_event *event, const char *line, size_t len,
 			*next_in_ms = (int64_t)(seconds * 1000) + 1;
 	}
 	return status;
+}
+
+void
+jobq_claim_say_failed(const struct jobq_event *event)
+{
+	const struct jobq_span *error =
+	    jobq_object_get(&event->members, "error");
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	if (event->kind != JOBQ_EVENT_FAILED || event->settled.len > 0 ||
+	    event->id == NULL)
+		return;
+	if (error == NULL || jobq_json_string(*error, &text, NULL) != JOBQ_OK)
+		jobq_buf_puts(&text, "the store does not say why");
+	jobq_log_code(JOBQ_ERROR, event->reason, event->id,
+	    "job %s failed: %s: %.*s", event->id,
+	    event->reason == NULL ? "" : event->reason, (int)text.len,
+	    text.data);
+	jobq_buf_release(&text);
 }
 
 int64_t

@@ -55,6 +55,13 @@ enum jobq_status jobq_claim_event(struct jobq_event *event, const char *line,
     size_t len, int64_t *next_in_ms, struct jobq_err *err);
 
 /*
+ * Says aloud what the store has failed by itself, for no worker has settled
+ * it: a job that crashed too often, an entry that is no job or whose payload
+ * is gone. Any other event of its answer says nothing.
+ */
+void jobq_claim_say_failed(const struct jobq_event *event);
+
+/*
  * How long to wait between looks while there is nothing, in ms: what is given,
  * else 1 s, or 3 s while the store tells of every job that becomes ready.
  */

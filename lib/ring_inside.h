@@ -53,6 +53,7 @@ struct jobq_ring {
 	int64_t next_in_ms; /* its idle; -1: nothing is scheduled */
 	int64_t unfinished; /* -1: not said */
 	bool idle;	    /* it gave fewer jobs than there are places */
+	bool began;	    /* a claim was answered */
 	bool hinted;	    /* the store rang since it was asked last */
 	bool stopping, ending, any_failed;
 	int signals;

@@ -131,6 +131,7 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 			take_idle(ring, &event);
 		else if (jobq_event_is_ending(event.kind))
 			jobq_ring_free_place(ring, &event);
+		jobq_claim_say_failed(&event);
 	}
 out:
 	jobq_event_release(&event);
@@ -156,6 +157,9 @@ make_request(struct jobq_ring *ring, struct jobq_buf *out)
 	    ring->limit, NULL, out);
 	out->len--;
 	jobq_buf_puts(out, ",\"ring\":true");
+	/* What the store has as this worker's was left by one before it. */
+	if (!ring->began)
+		jobq_buf_puts(out, ",\"first\":true");
 	if (ring->options->until_done)
 		jobq_buf_puts(out, ",\"count\":true");
 	jobq_buf_puts(out, ",\"held\":[");
@@ -282,6 +286,7 @@ jobq_ring_turn(struct jobq_ring *ring)
 		status = settle_singly(ring, &err);
 	if (status == JOBQ_OK) {
 		jobq_backoff_reset(&ring->store_backoff);
+		ring->began = true;
 		clear_batches(ring);
 		plan_look(ring, jobq_mono_ms());
 	} else {

@@ -195,7 +195,7 @@ read_values(struct jobq_pg *store, struct jobq_url *url, struct jobq_err *err)
 		if (!jobq_adapter_may_be(value))
 			return jobq_fail(err, JOBQ_CONFIG,
 			    "%s=%s: a value is at most 63 of A-Z, a-z, 0-9, "
-			    "'_', '.', ':' and '-'",
+			    "'_', '.', ':', '{', '}' and '-'",
 			    name, value);
 		store->value[i + 1] = (struct jobq_sql_value){ name, value };
 	}

@@ -212,7 +212,7 @@ read_parameters(
 		if (!jobq_adapter_may_be(value))
 			return jobq_fail(err, JOBQ_CONFIG,
 			    "%s=%s: a value is at most 63 of A-Z, a-z, 0-9, "
-			    "'_', '.', ':' and '-'",
+			    "'_', '.', ':', '{', '}' and '-'",
 			    name, value);
 		jobq_buf_printf(&store->parameters, "%s\"%s\":\"%s\"",
 		    i == 0 ? "" : ",", name, value);

@@ -238,6 +238,15 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: a claim keeps to the queues and the flow it names" {
 	feature 'queues and flows'
+	if ! can queues; then
+		refuses 'push([{id: "a", queue: "x"}])' queue
+		refuses 'push([{id: "a", flow: "f"}])' flow
+		refuses 'call("init"; {}), claim({flow: "f"})' flow
+		store 'push([{id: "a"}]), claim({queues: ["x"]}),
+			claim({queues: ["x", "default"]})'
+		answered 'map(.event // .id) == ["a", "idle", "a"]'
+		return
+	fi
 	store 'push([{id: "a", queue: "x", flow: "f"}, {id: "b", queue: "y"},
 			{id: "c", queue: "z", flow: "f"}, {id: "d", flow: "g"}]),
 		claim({limit: 9, queues: ["x", "nosuch"]}),
@@ -249,6 +258,19 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a claim by ids takes those that can start, and no others" {
+	feature 'claims by id'
+	if ! can ids; then
+		store 'push([{id: "a"}, {id: "b"}, {id: "c"}])'
+		refuses 'claim({limit: 2, ids: ["b", "nosuch"]})' ids
+		refuses 'claim({limit: 2, ids: ["a", "c"]})' ids
+		store 'claim({limit: 9, ids: ["b", "nosuch", "a", "b"]}),
+			claim({limit: 9, ids: []}),
+			claim({limit: 9, ids: ["a", "c"], events: [{event:
+				"released", id: "a", n: 1}]})'
+		answered 'map(select(.lease) | [.id, .lease.epoch])
+			== [["a", 1], ["b", 1], ["a", 2], ["c", 1]]'
+		return
+	fi
 	store 'push([{id: "a"}, {id: "b"}, {id: "c"}, {id: "d",
 			run_at_ms: (now * 1000 + 3600000 | floor)}]),
 		claim({ids: ["c"]}),
@@ -881,6 +903,23 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: a list can be narrowed by every member" {
 	feature 'list'
+	if ! can queues; then
+		store 'push([{id: "a", max_attempts: 1, name: "m"}, {id: "b"},
+				{id: "c"}]), claim({limit: 2}),
+			settle([{event: "failed", id: "a", n: 1}]),
+			list({}), list({state: "pending"}),
+			list({state: "running"}), list({by: "running"}),
+			list({state: "failed"}), list({by: "failed"}),
+			list({state: "completed"}), list({queues: ["x"]}),
+			list({queues: ["x", "default"]}), list({name: "m"}),
+			list({by: "ids", ids: ["c", "a", "nosuch"]}),
+			list({by: "ids", ids: ["c", "b"], state: "running"}),
+			list({by: "ready"})'
+		answered '.[6:] | map(.id) == ["a", "b", "c", "c", "b", "b", "a",
+			"a", "a", "b", "c", "a", "a", "c", "b", "c"]'
+		refuses 'list({by: "flow", flow: "f"})' flow
+		return
+	fi
 	store 'push([{id: "a", queue: "x", name: "m"}, {id: "b", flow: "f"},
 			{id: "c"}, {id: "d"}, {id: "e", max_attempts: 1}]),
 		claim({ids: ["d"]}), claim({ids: ["e"]}),
@@ -1027,6 +1066,21 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 	feature 'stats'
 	if ! has_verb stats; then
 		refuses 'call("stats"; {})' stats
+		return
+	elif ! { can needs && can run_at && can queues; }; then
+		store 'push([{id: "a", max_attempts: 1}, {id: "c"}, {id: "d"},
+				{id: "e"}, {id: "f"}, {id: "g"}]),
+			claim({limit: 5}),
+			settle([{event: "failed", id: "a", n: 1},
+				{event: "failed", id: "c", n: 1},
+				{event: "completed", id: "d", n: 1},
+				{event: "cancelled", id: "e", n: 1}]),
+			call("stats"; {}), call("stats"; {queues: ["q"]})'
+		answered 'length == 16 and (.[-1] | del(.oldest_ready,
+			.claimed_at)) == {queue: "default", blocked: 0,
+			scheduled: 1, ready: 1, running: 1, completed: 1,
+			cancelled: 1, failed: 1}'
+		answered '.[-1].oldest_ready >= 0 and .[-1].oldest_ready < 60'
 		return
 	fi
 	store 'push([{id: "a", max_attempts: 1}, {id: "b", needs: ["a"]},
@@ -1195,6 +1249,19 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 
 @test "store: what a filter picks is claimed, and nothing that is gone" {
 	seq 5 | jq -c '{input: .}' | jobq-push >pushed
+	if ! can ids; then
+		jobq-poll | jq -c 'select(.input > 3)' >picked
+		run_apart jobq-claim <picked
+		same '2 ' "$status $stdout"
+		has "$stderr" 'ids: '
+		jobq-claim -n 3 >claimed
+		run_apart jobq-claim <picked
+		same '0 4 5' "$status $(jq -r .input <<<"$stdout" |
+			paste -sd ' ')"
+		run_apart jobq-claim <picked
+		same '1 ' "$status $stdout"
+		return
+	fi
 	jobq-poll | jq -c 'select(.input > 3)' >picked
 	run_apart jobq-claim <picked
 	same 0 "$status"

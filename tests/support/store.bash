@@ -29,7 +29,8 @@ load "${BASH_SOURCE[0]%/*}/common"
 store_kind() { # prints the kind of the file
 	local kind=${BATS_TEST_FILENAME##*/store-}
 	kind=${kind%.bats}
-	echo "${kind%%-*}"
+	[ -n "$(store_url "$kind")" ] || kind=${kind%%-*}
+	echo "$kind"
 }
 
 store_url() { # KIND

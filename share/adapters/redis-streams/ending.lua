@@ -1,0 +1,135 @@
+-- How jobs end and wait. Included by whatever changes a job.
+--
+-- An ending is written in this order, for on a cluster, or where the results
+-- are no stream, it can fail in between: the result first, then the
+-- acknowledgement, then what we keep. So what is pending has no result, or
+-- has it twice, never none.
+local DAY = 86400000
+local failed_lines, any_ready = {}, false
+
+local function keep_ended(entry, job, kind)
+	local stay = kind == 'failed' and 7 * DAY or DAY
+	call('HSET', key('ended'), entry, cmsgpack.pack(job))
+	call('ZADD', key('prune'), now + stay, entry)
+	if kind ~= 'completed' then
+		call('ZADD', key(kind), entry_ms(entry), entry)
+	end
+end
+
+-- The entry with what became of it, where somebody looks for dead letters.
+local function bury(entry, job, ended)
+	local words = payload(entry) or {}
+	for _, word in ipairs({ 'jobq_id', job.id, 'jobq_reason',
+		ended.reason or '', 'jobq_error', ended.error or '',
+		'jobq_attempt', job.attempt }) do
+		words[#words + 1] = word
+	end
+	call('XADD', parameter.dead, '*', unpack(words))
+end
+
+-- The end of a job for good. ended is told in result.lua.
+local function finish(entry, job, kind, ended)
+	local words = parameter.results ~= '' and result_of(kind, ended, job)
+	if words then
+		call('XADD', parameter.results, '*', unpack(words))
+	end
+	if kind == 'failed' and parameter.dead ~= '' then
+		bury(entry, job, ended)
+	end
+	call('XACK', STREAM, GROUP, entry)
+	forget(entry)
+	job.state, job.ended, job.waits = kind, now, nil
+	job.reason, job.error = ended.reason, ended.error
+	keep_ended(entry, job, kind)
+end
+
+-- A job that fails without an event of a worker: loudly.
+local function fail(entry, job, reason, text)
+	local running = job.epoch > 0 and not job.waits
+	failed_lines[#failed_lines + 1] = '{"event":"failed","id":"' .. job.id
+		.. '"' .. (running and job.worker and ',"epoch":' .. job.epoch
+			.. ',"worker":' .. quote(job.worker) or '')
+		.. ',"at":"' .. time(now) .. '","reason":"' .. reason
+		.. '","error":' .. quote(text) .. ',"state":"failed"}'
+	finish(entry, job, 'failed', { reason = reason, error = text })
+end
+
+-- What waits is pending as that of PARK. One whose payload is gone cannot be
+-- given to it; it is found out when its time comes.
+local function park(entry, job, run, count)
+	if payload(entry) then
+		give(entry, PARK, count)
+	end
+	job.waits, job.run, job.ended = true, run, now
+	call('ZREM', key('lease'), entry)
+	call('ZADD', key('wait'), run, entry)
+	any_ready = any_ready or run <= now
+	change(entry)
+end
+
+local function lose_payload(entry, job)
+	fail(entry, job or { id = entry, attempt = 0, rescues = 0,
+		snoozes = 0, epoch = 0, run = entry_ms(entry) },
+		'lost_payload', 'entry ' .. entry .. ' of ' .. STREAM
+		.. ' was trimmed away before it was done')
+end
+
+-- An entry that is no job: the record has what could be read of it.
+local function refuse_entry(entry, job, why, note)
+	job = job or { id = entry, attempt = 0, rescues = 0, snoozes = 0,
+		epoch = 0, run = entry_ms(entry) }
+	job.note = note or job.note
+	fail(entry, job, 'bad_entry', note and why
+		or 'entry ' .. entry .. ' of ' .. STREAM .. ' is no job: '
+		.. why)
+end
+
+-- The worker of an entry is gone: it is tried again at once, its attempt given
+-- back; that is a rescue when it had started. Who the worker was is in had.
+local function rescue(entry, had)
+	local job = record(entry)
+	local fields = not job and payload(entry)
+	if not job and not fields then
+		return lose_payload(entry)
+	elseif not job then
+		-- A consumer that is not ours: nothing is known, so it started.
+		local read, why, note = read_job(entry, fields)
+		if not read then
+			return refuse_entry(entry, nil, why, note)
+		end
+		job = new_record(entry, read)
+		job.started, job.worker = now, had.consumer
+	end
+	job.epoch = had.count
+	if job.started and job.rescues >= 3 then
+		return fail(entry, job, 'crash', 'crashed 4 times')
+	end
+	job.rescues = job.rescues + (job.started and 1 or 0)
+	job.attempt = max(0, job.attempt - 1)
+	job.settled, job.reason, job.error = nil, 'lost', nil
+	park(entry, job, job.run, had.count)
+end
+
+-- What was kept of jobs that ended, a little at a time.
+local function prune(most)
+	for _, entry in ipairs(call('ZRANGEBYSCORE', key('prune'), '-inf', now,
+		'LIMIT', 0, most)) do
+		local job = unpacked('ended', entry)
+		if job then
+			call('HDEL', key('id'), job.id)
+		end
+		call('HDEL', key('ended'), entry)
+		for _, name in ipairs({ 'prune', 'failed', 'cancelled' }) do
+			call('ZREM', key(name), entry)
+		end
+	end
+end
+
+-- Who waits for jobs is told when one can be taken; what is told says nothing.
+local function ring()
+	if not any_ready then
+		return
+	end
+	call('PUBLISH', KEYS[1] .. ':ring:default', '')
+	call('PUBLISH', KEYS[1] .. ':ring', '')
+end

@@ -1,0 +1,13 @@
+-- include common.lua
+-- include json.lua
+-- include job.lua
+-- include result.lua
+-- include ending.lua
+-- include settle-events.lua
+
+local events, answer = given(request.events) or {}, {}
+
+settle(events, answer)
+prune(10 + #events)
+ring()
+return answer
