@@ -86,28 +86,33 @@ end
 
 -- The worker of an entry is gone: it is tried again at once, its attempt given
 -- back; that is a rescue when it had started. Who the worker was is in had.
+-- True when it waits now, and has not failed.
 local function rescue(entry, had)
 	local job = record(entry)
 	local fields = not job and payload(entry)
 	if not job and not fields then
-		return lose_payload(entry)
+		lose_payload(entry)
+		return false
 	elseif not job then
 		-- A consumer that is not ours: nothing is known, so it started.
 		local read, why, note = read_job(entry, fields)
 		if not read then
-			return refuse_entry(entry, nil, why, note)
+			refuse_entry(entry, nil, why, note)
+			return false
 		end
 		job = new_record(entry, read)
 		job.started, job.worker = now, had.consumer
 	end
 	job.epoch = had.count
 	if job.started and job.rescues >= 3 then
-		return fail(entry, job, 'crash', 'crashed 4 times')
+		fail(entry, job, 'crash', 'crashed 4 times')
+		return false
 	end
 	job.rescues = job.rescues + (job.started and 1 or 0)
 	job.attempt = max(0, job.attempt - 1)
 	job.settled, job.reason, job.error = nil, 'lost', nil
 	park(entry, job, job.run, had.count)
+	return true
 end
 
 -- What was kept of jobs that ended, a little at a time.

@@ -51,9 +51,8 @@ local function strangers(most, lease_ms)
 	local page = call('XPENDING', STREAM, GROUP, at, '+', 500)
 	for _, found in ipairs(page) do
 		if most > 0 and found[3] >= idle_ms(lease_ms)
-			and not record(found[1]) then
-			rescue(found[1], { consumer = found[2],
-				count = found[4] })
+			and not record(found[1]) and rescue(found[1],
+			{ consumer = found[2], count = found[4] }) then
 			most = most - 1
 		end
 		if most > 0 then

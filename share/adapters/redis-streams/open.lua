@@ -11,7 +11,7 @@ if policy and sub(policy, 1, 8) == 'allkeys-' then
 end
 if STREAM == '' or GROUP == '' then
 	return refuse('CONFIG', 'stream and group must have names')
-elseif parameter.as ~= 'json' and parameter.as ~= 'text' then
+elseif not ({ json = true, text = true })[parameter.as or 'json'] then
 	return refuse('CONFIG', 'as=' .. parameter.as
 		.. ': must be json or text')
 elseif parameter.results == STREAM or parameter.dead == STREAM then
