@@ -24,6 +24,16 @@ elseif parameter.idle ~= '' and not find(parameter.idle, '^%d+%.?%d*$') then
 	return refuse('CONFIG', 'idle=' .. parameter.idle
 		.. ': must be seconds')
 end
+-- A node of a cluster has a part of the keys.
+for _, name in ipairs({ STREAM, key('attempt'), parameter.results or '',
+	parameter.dead or '' }) do
+	local there = name ~= '' and pcall_redis('EXISTS', name)
+	if type(there) == 'table' then
+		return refuse('CONFIG', 'the key ' .. name .. ' is on another '
+			.. 'node of the cluster: give stream, results, dead '
+			.. 'and prefix one {tag}, and the URL of its node')
+	end
+end
 local kind = call('TYPE', STREAM).ok
 if kind ~= 'stream' and kind ~= 'none' then
 	return refuse('CONFIG', 'the key ' .. STREAM .. ' is no stream but a '
