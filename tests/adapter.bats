@@ -76,3 +76,54 @@ make_adapter() { # MEMBERS
 	run_apart timeout 20 jobq-work --until-empty -- true
 	same '0 ' "$status $stdout"
 }
+
+# A base whose check includes another text, and adapters of it.
+@test "adapter: a text that an adapter has not is that of its base" {
+	mkdir -p a/mine a/theirs a/deep
+	cat >a/theirs/adapter.json <<-'END'
+		{"driver":"sqlite","fencing":"none","version":1,
+		"verbs":["init","list","claim","settle","check"],
+		"reads":["list","check"],"hints":[],"cannot":[]}
+	END
+	cp "$TOP"/share/adapters/sqlite/{init,open,open.read}.sql a/theirs/
+	printf -- '-- include line.sql\n' >a/theirs/check.sql
+	printf '%s' "SELECT '{\"check\":\"x\",\"ok\":true,\"text\":\"theirs\"}'" \
+		>a/theirs/line.sql
+	jq '. + {base: "theirs"}' a/theirs/adapter.json >a/mine/adapter.json
+	jq '. + {base: "mine"}' a/theirs/adapter.json >a/deep/adapter.json
+	checked() { # ADAPTER
+		storecall "sqlite:./q.db?adapter=$1" check <<<'{}' |
+			jq -r .text
+	}
+	storecall 'sqlite:./q.db?adapter=./a/theirs' init <<<'{}'
+	same theirs "$(checked ./a/theirs)"
+	same theirs "$(checked ./a/deep)"
+	# An include of the base's text is looked for in the adapter first.
+	sed 's/theirs/mine/' a/theirs/line.sql >a/mine/line.sql
+	same mine "$(checked ./a/mine)"
+	same mine "$(checked ./a/deep)"
+	same theirs "$(checked ./a/theirs)"
+	# A base that is not beside it is found as a URL's is.
+	mkdir -p elsewhere/mine
+	mv a/mine/* elsewhere/mine/
+	rmdir a/mine
+	export JOBQ_ADAPTER_PATH=$PWD/elsewhere:$PWD/a
+	same mine "$(checked ./a/deep)"
+}
+
+@test "adapter: a base that is none is said" {
+	local members word
+	while IFS='|' read -r members word; do
+		make_adapter "$members"
+		JOBQ_URL='exec:./q?adapter=./a' run_apart jobq-push </dev/null
+		same 2 "$status"
+		has "$stderr" "$word"
+	done <<-'END'
+		{base: 1}|"base" must be the name of an adapter
+		{base: "../a"}|"base" must be the name of an adapter
+		{base: ""}|"base" must be the name of an adapter
+		{base: "no-such"}|there is no adapter 'no-such'
+		{base: "sqlite"}|its base 'sqlite' is for the driver 'sqlite'
+		{base: "a"}|bases are too deep
+	END
+}
