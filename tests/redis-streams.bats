@@ -41,9 +41,15 @@ many() { # COUNT: entries whose field p is 1, 2, 3...
 	seq "$1" | sed "s/^/XADD $s * p /" | cli >/dev/null
 }
 
-pending() { # [CONSUMER]: each pending entry as consumer and count
-	cli XPENDING "$s" jobq - + 1000 "$@" | paste -d ' ' - - - - |
+pending() { # each pending entry as consumer and count
+	cli XPENDING "$s" jobq - + 1000 | paste -d ' ' - - - - |
 		awk 'NF { print $2, $4 }'
+}
+
+# takes MEMBERS: whether a claim with these gets a job.
+takes() {
+	store "claim($1)"
+	[[ $answers == *'"lease":'* ]]
 }
 
 # Settles events of w1's first run of the one entry.
@@ -247,10 +253,11 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	begun() { [ "$(wc -l <begun)" = 2 ]; }
 	wait_until 20 begun
 	same $'here 1\nhere 1' "$(pending)"
-	kill -KILL $(tree "$spawned_pid")
+	mapfile -t killed < <(tree "$spawned_pid")
+	kill -KILL "${killed[@]}"
 	timeout 60 jobq-work --worker here -j 2 --until-empty --lease 600 -- \
-		sh -c "cat >>$BATS_TEST_TMPDIR/done"
-	same 4 "$(grep -o '"p"' done | wc -l)"
+		sh -c "cat >>$BATS_TEST_TMPDIR/ended"
+	same 4 "$(grep -o '"p"' ended | wc -l)"
 	same '' "$(pending)"
 }
 
@@ -260,20 +267,12 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	cli XREADGROUP GROUP jobq peer COUNT 2 STREAMS "$s" '>' >/dev/null
 	store 'claim({lease: 60, limit: 9})'
 	answered '(map(select(.lease).input.p) == ["3"]) and .[1].unfinished == 3'
-	takes() {
-		store 'claim({worker: "w2", limit: 1, lease: 0.5})'
-		[[ $answers == *'"lease":'* ]]
-	}
-	wait_until 15 takes
+	wait_until 15 takes '{worker: "w2", lease: 0.5}'
 	answered '.[0] | .input.p == "1" and .lease.epoch == 2 and .attempt == 1'
 	same $'w2 2\npeer 1\nw1 1' "$(pending)"
 	# The parameter says how long that is, when it is said.
 	export JOBQ_URL="$base&idle=0.1"
-	takes() {
-		store 'claim({worker: "w3", limit: 1, lease: 600})'
-		[[ $answers == *'"lease":'* ]]
-	}
-	wait_until 15 takes
+	wait_until 15 takes '{worker: "w3", lease: 600}'
 	same $'w2 2\nw3 2\nw1 1' "$(pending)"
 }
 
@@ -424,11 +423,11 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	cli XREADGROUP GROUP jobq dead COUNT 100 STREAMS "$s" '>' >/dev/null
 	same 100 "$(cli XTRIM "$s" MAXLEN 1)"
 	export JOBQ_URL="$base&idle=0"
-	run_apart timeout 60 jobq-work --until-empty -- sh -c 'cat >>done'
+	run_apart timeout 60 jobq-work --until-empty -- sh -c 'cat >>ended'
 	same 1 "$status"
 	same 100 "$(grep -c 'failed: lost_payload: entry .* trimmed away' \
 		<<<"$stderr")"
-	same '{"p":"101"}' "$(<done)"
+	same '{"p":"101"}' "$(<ended)"
 	same '' "$(pending)"
 	same 100 "$(jobq-list --state failed | grep -c lost_payload)"
 	run_apart jobq-list --stats --json

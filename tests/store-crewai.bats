@@ -53,9 +53,16 @@ plugin() {
 	chmod +x "plugins/$1/run"
 }
 
-worker() { # OPTION...
+# takes MEMBERS: whether a claim with these gets a job.
+takes() {
+	store "claim($1)"
+	[[ $answers == *'"lease":'* ]]
+}
+
+worker() {
 	mkdir -p plugins
-	timeout 60 jobq-work --until-empty --dir plugins "$@"
+	timeout 60 jobq-work --until-empty --dir plugins \
+		--timeout "${seconds-60}"
 }
 
 # --- requests ----------------------------------------------------------------
@@ -173,6 +180,7 @@ worker() { # OPTION...
 }
 
 @test "crewai: what fails is published once, and acknowledged" {
+	local seconds=1.5
 	run_request r1
 	run_request r2 nosuch
 	run_request r3 '../demo'
@@ -188,14 +196,14 @@ worker() { # OPTION...
 		#!/bin/sh
 		exec sleep 60
 	END
-	run_apart worker --timeout 0.5
+	run_apart worker
 	same 1 "$status"
 	same "$(result r1 failed null '"exit status 3: no \"luck\""'
 		result r2 failed null '"Plugin crew not found: nosuch"'
 		result r3 failed null '"Plugin crew not found: ../demo"'
 		result r4 failed null '"Plugin crew not found: "'
 		result r5 failed null '"Plugin crew not found: \"\\ud800\""'
-		result r6 failed null '"Workflow exceeded 0.5s timeout"')" \
+		result r6 failed null '"Workflow exceeded 1.5s timeout"')" \
 		"$(results | paste - - - - | sort | tr '\t' '\n')"
 	same '' "$(pending)"
 	run_apart worker
@@ -272,11 +280,7 @@ worker() { # OPTION...
 	run_request r1 >id
 	jobq-admin init
 	for i in 1 2 3 4; do
-		taken() {
-			store "claim({lease: 0.1})"
-			[[ $answers == *'"lease":'* ]]
-		}
-		wait_until 10 taken
+		wait_until 10 takes '{lease: 0.1}'
 		answered ".[0].attempt == 1 and .[0].lease.epoch == $i"
 		store "settle([{event: \"started\", id: \"$(<id)\", n: 1,
 			epoch: $i}])"
@@ -313,11 +317,7 @@ worker() { # OPTION...
 	store 'claim({lease: 0.01})'
 	answered '.[0].event == "idle"'
 	export JOBQ_URL+='&idle=0'
-	taken() {
-		store 'claim({})'
-		[[ $answers == *'"lease":'* ]]
-	}
-	wait_until 10 taken
+	wait_until 10 takes '{}'
 	same 'w1 2' "$(pending)"
 }
 
