@@ -28,8 +28,7 @@ local function own(worker, held)
 	repeat
 		page = call('XPENDING', STREAM, GROUP, at, '+', 100, worker)
 		for _, found in ipairs(page) do
-			local job = record(found[1])
-			if not held[found[1]] and not (job and job.waits) then
+			if not held[found[1]] then
 				rescue(found[1], { consumer = worker,
 					count = found[4] })
 			end
