@@ -210,6 +210,19 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	answered '.[1].event == "idle"'
 }
 
+@test "streams: what is renewed is not idle for its peers" {
+	local id
+	many 1
+	store 'call("init"; {}), claim({lease: 20})'
+	id=$(jq -r .id <<<"$answers")
+	idle() { cli XPENDING "$s" jobq IDLE 2200 - + 1 | grep -q w1; }
+	wait_until 10 idle
+	store "settle([{event: \"alive\", jobs: [[\"$id\", 1]]}])"
+	answered '.[0].lost == []'
+	(($(cli XPENDING "$s" jobq - + 1 | sed -n 3p) < 2200))
+	same 'w1 1' "$(pending)"
+}
+
 @test "streams: an acknowledgement by a peer is the end of our lease" {
 	local id
 	many 1
@@ -438,9 +451,11 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	local id
 	export JOBQ_URL="$base&results=$s-out"
 	many 2
-	store 'call("init"; {}), claim({limit: 2})'
+	store 'call("init"; {}), claim({limit: 2, lease: 2})'
 	id=$(jq -r .id <<<"$answers" | sed -n 1p)
 	cli XTRIM "$s" MAXLEN 0
+	idle() { cli XPENDING "$s" jobq IDLE 300 - + 2 | grep -q w1; }
+	wait_until 10 idle
 	store "settle([{event: \"alive\", jobs: [[\"$id\", 1]]}])"
 	answered '.[0].lost == []'
 	settle '[{event: "started", n: 1}, {event: "completed", n: 2}]'

@@ -73,12 +73,13 @@ local function end_job(event, entry, job)
 	return ',"state":"pending","run_at":"' .. time(run) .. '"'
 end
 
--- A job that has not ended: its lease begins anew. For the peers it is not
--- idle; to claim it again would drop one whose payload is gone.
+-- A job that has not ended: its lease begins anew. For the peers it must not
+-- be idle for a lease; to claim it again would drop one whose payload is gone,
+-- and to look costs as much as that is long, so it is not done each time.
 local function hear(entry, job)
 	job.heard, job.renewed = now, now
 	call('ZADD', key('lease'), now + job.lease, entry)
-	if payload(entry) then
+	if pending(entry).idle >= job.lease / 10 and payload(entry) then
 		give(entry, job.worker, job.epoch)
 	end
 end
