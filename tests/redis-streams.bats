@@ -46,6 +46,11 @@ pending() { # each pending entry as consumer and count
 		awk 'NF { print $2, $4 }'
 }
 
+# idle MS: whether something of w1 has been pending for so long.
+idle() {
+	cli XPENDING "$s" jobq IDLE "$1" - + 1 w1 | grep -q w1
+}
+
 # takes MEMBERS: whether a claim with these gets a job.
 takes() {
 	store "claim($1)"
@@ -215,8 +220,7 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	many 1
 	store 'call("init"; {}), claim({lease: 20})'
 	id=$(jq -r .id <<<"$answers")
-	idle() { cli XPENDING "$s" jobq IDLE 2200 - + 1 | grep -q w1; }
-	wait_until 10 idle
+	wait_until 10 idle 2200
 	store "settle([{event: \"alive\", jobs: [[\"$id\", 1]]}])"
 	answered '.[0].lost == []'
 	(($(cli XPENDING "$s" jobq - + 1 | sed -n 3p) < 2200))
@@ -454,8 +458,7 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	store 'call("init"; {}), claim({limit: 2, lease: 2})'
 	id=$(jq -r .id <<<"$answers" | sed -n 1p)
 	cli XTRIM "$s" MAXLEN 0
-	idle() { cli XPENDING "$s" jobq IDLE 300 - + 2 | grep -q w1; }
-	wait_until 10 idle
+	wait_until 10 idle 300
 	store "settle([{event: \"alive\", jobs: [[\"$id\", 1]]}])"
 	answered '.[0].lost == []'
 	settle '[{event: "started", n: 1}, {event: "completed", n: 2}]'
