@@ -227,7 +227,7 @@ install: all
 	install -d $(to)/bin $(to)/lib/jobq $(to)/share/jobq
 	install -m 755 $(bins) $(to)/bin
 	$(if $(drivers),install -m 644 $(drivers) $(to)/lib/jobq)
-	tar cf - -C share --mode=u=rwX,go=rX . | \
+	tar cf - -C share --exclude=__pycache__ --mode=u=rwX,go=rX . | \
 		tar xpf - --no-same-owner -C $(to)/share/jobq
 	for page in $(pages); do install -D -m 644 $$page \
 		$(to)/share/man/man$${page##*.}/$${page##*/} || exit 1; done

@@ -807,6 +807,25 @@ stdin=completed text=completed why=failed zero=completed" "$(ends | fold -sw 60 
 		any(.id == "stdin" and .output == "")' out | json .
 }
 
+@test "handlers: python-handler has the line, and errors that are only a text" {
+	cat >h.py <<-'END'
+		from jobq import Failed, line
+		def run(job):
+		    if job["id"] == "a": raise Failed("no paper", retry=False)
+		    if job["id"] == "b": raise Failed("later\nperhaps")
+		    return line()
+	END
+	printf '%s\n' '{"id":"a"}' '{"id":"b"}' '{"id":"c", "input":1.10}' >in
+	timeout -k 5 60 jobq-run --coprocess -- \
+		"$TOP/share/handlers/python-handler" h.py <in >out || same 1 $?
+	jq -s 'map(select(.event == "failed")) |
+		map([.error, .retry, has("stderr_tail")]) ==
+		[["no paper", false, false], ["later\nperhaps", true, false]]' out |
+		json .
+	same '{"id":"c", "input":1.10}' \
+		"$(jq -rj 'select(.event == "completed").output' out)"
+}
+
 @test "handlers: python-handler says what is wrong with its file" {
 	echo '{"id":"a"}' >in
 	echo 'x = 1' >h.py
