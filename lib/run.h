@@ -73,7 +73,8 @@ struct jobq_run_options {
 	const char *joblog, *output_dir, *resume; /* paths, or NULL */
 	const char *output_log; /* of all jobs; what its files begin with */
 	bool log_jobs;		/* what becomes of each is said */
-	bool one;		/* the first job alone */
+	const char *log_started, *log_ended; /* in these words, or NULL */
+	bool one;			     /* the first job alone */
 	int view_fd; /* a terminal that is told how it goes; -1: none */
 	const char *env_from; /* where a job line has variables, or NULL */
 	bool unclaimed; /* lines with a state and no lease are taken, too */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "rotate.h"
+#include "run_log_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,10 +22,29 @@
 
 /* --- what becomes of a job ----------------------------------------------- */
 
+/* Says it in the words of the command line; false: there are none for it. */
+static bool
+say_text(const struct jobq_task *task, struct jobq_log_text *text,
+    const char *code, enum jobq_event_kind kind)
+{
+	struct jobq_buf line = JOBQ_BUF_INIT;
+	bool said = text != NULL && jobq_log_text_fill(text, &task->job,
+					task->id, jobq_event_name(kind), &line);
+
+	if (said)
+		jobq_run_say(task->run, JOBQ_INFO, code, task->id, "%s",
+		    line.len > 0 ? line.data : "");
+	jobq_buf_release(&line);
+	return said;
+}
+
 void
 jobq_log_started(const struct jobq_task *task)
 {
 	if (!task->run->options.log_jobs)
+		return;
+	if (say_text(task, task->run->log_started, "job_started",
+		JOBQ_EVENT_STARTED))
 		return;
 	if (task->job.attempt != JOBQ_ABSENT)
 		jobq_run_say(task->run, JOBQ_INFO, "job_started", task->id,
@@ -77,8 +97,12 @@ jobq_log_ended(const struct jobq_task *task, const struct jobq_verdict *verdict,
     int64_t again_ms)
 {
 	struct jobq_buf text = JOBQ_BUF_INIT;
+	struct jobq_log_text *own = task->run->log_ended;
 
 	if (!task->run->options.log_jobs)
+		return;
+	if (verdict->kind == JOBQ_EVENT_COMPLETED &&
+	    say_text(task, own, "job_ended", verdict->kind))
 		return;
 	jobq_buf_printf(
 	    &text, "job %s %s", task->id, jobq_event_name(verdict->kind));
@@ -91,6 +115,8 @@ jobq_log_ended(const struct jobq_task *task, const struct jobq_verdict *verdict,
 	jobq_run_say(task->run, level_of(verdict), "job_ended", task->id, "%s",
 	    text.data);
 	jobq_buf_release(&text);
+	if (verdict->kind == JOBQ_EVENT_FAILED && again_ms == JOBQ_ABSENT)
+		say_text(task, own, "job_ended", verdict->kind);
 }
 
 /* --- what jobs write ----------------------------------------------------- */

@@ -80,6 +80,12 @@ const struct jobq_opt jobq_run_opts[] = {
 	    0, NULL },
 	{ "log-jobs", 0, JOBQ_OPT_FLAG, &RUN.log_jobs, NULL,
 	    "say what becomes of each job", 0, 0, NULL },
+	{ "log-started", 0, JOBQ_OPT_STRING, &RUN.log_started, "TEXT",
+	    "say so, with {name} and the like, that a job has started", 0, 0,
+	    NULL },
+	{ "log-ended", 0, JOBQ_OPT_STRING, &RUN.log_ended, "TEXT",
+	    "the same when it has completed or failed, which is {event}", 0, 0,
+	    NULL },
 	{ "env-from", 0, JOBQ_OPT_STRING, &RUN.env_from, "PATH",
 	    "the object in the job line, such as .context.env, that has "
 	    "further variables of its process",

@@ -196,6 +196,8 @@ jobq_run_parse(const struct jobq_run_words *words,
 			    : JOBQ_STDIN_INPUT;
 	if (words->coprocess)
 		options->kind = JOBQ_RUN_COPROCESS;
+	if (options->log_started != NULL || options->log_ended != NULL)
+		options->log_jobs = true;
 	options->depth = words->depth > 0 ? (size_t)words->depth : 1;
 	options->result = (enum jobq_run_result)choice(words->result, results);
 	status = parse_codes(words->permanent, options->permanent, err);

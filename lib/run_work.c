@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "line.h"
 #include "mem.h"
+#include "run_log_text.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -191,6 +192,10 @@ open_files(struct jobq_run *run, struct jobq_err *err)
 	if (status == JOBQ_OK && options->output_log != NULL)
 		status = jobq_output_log_open(
 		    &run->output_log, options->output_log, err);
+	if (options->log_started != NULL)
+		run->log_started = jobq_log_text_new(options->log_started);
+	if (options->log_ended != NULL)
+		run->log_ended = jobq_log_text_new(options->log_ended);
 	return status;
 }
 
@@ -264,6 +269,8 @@ jobq_run_close(struct jobq_run *run)
 	jobq_joblog_close(run->joblog);
 	jobq_save_close(run->save);
 	jobq_output_log_close(run->output_log);
+	jobq_log_text_free(run->log_started);
+	jobq_log_text_free(run->log_ended);
 	jobq_resume_close(run->resume);
 	free_tasks(&run->tasks);
 	free_tasks(&run->later);

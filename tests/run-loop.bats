@@ -360,6 +360,41 @@ unsent() {
 	same '' "$(<err)"
 }
 
+@test "run: --log-started and --log-ended say it in other words" {
+	cat >in <<-'END'
+		{"id":"a","name":"mail","input":{"to":"-x","event":"{event} {id}\n"}}
+		{"id":"b","name":"mail","input":{"to":1.10,"event":[1]}}
+		{"id":"c"}
+		{"id":"d","input":{"to":"d","event":"e"}}
+	END
+	go -v --log-name n --log-started '{name} {id} to {input.to}: {input.event}' \
+		--log-ended '{event}, {event}: {input.to} {other} {{id}}' -- sh -c '
+		case $JOBQ_ID in
+		b) echo no space >&2; exit 64 ;;
+		d) echo "{\"snooze\":7}" >&3 ;;
+		esac'
+	sed -E 's/[0-9]+\.[0-9]{3} s/T/' err >said
+	cat >expected <<-'EOF'
+		n: mail a to -x: {event} {id}\x0a
+		n: completed, completed: -x {other} {id}
+		n: mail b to 1.10: [1]
+		n: job b failed after T: exit status 64: no space
+		n: failed, failed: 1.10 {other} {id}
+		n: job c started
+		n: job c completed in T
+		n: default d to d: e
+		n: job d snoozed after T
+	EOF
+	diff -u expected said
+	# One that is tried again has not ended.
+	echo '{"id":"a"}' >in
+	go -v --log-ended '{id} is {event}' --retries 1 --backoff 0.05s -- false
+	same 'a is failed' "$(sed -n 's/.*: a is/a is/p' err)"
+	same 2 "$(grep -c 'job a failed after' err)"
+	go --log-started x -- true
+	same '' "$(<err)"
+}
+
 @test "run: --log-jobs tells repeats, and what could not be started" {
 	jobs_to 1 >in
 	go --log-jobs -v --retries 1 --backoff 0.05s -- false
