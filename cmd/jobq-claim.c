@@ -55,6 +55,9 @@ static const struct jobq_opt options[] = {
 	    "how often to look while there is nothing (1s; 3s where the "
 	    "store rings)",
 	    10, INT64_MAX, NULL },
+	{ "store-retry", 0, JOBQ_OPT_DURATION, &given.retry_ms, "DURATION",
+	    "try a store that is away again after so long at most (30s)", 100,
+	    INT64_MAX, NULL },
 	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
 	JOBQ_OPT_END,

@@ -20,6 +20,7 @@ static struct jobq_work_options given = {
 	.for_ms = JOBQ_NOT_GIVEN,
 	.lease_ms = JOBQ_NOT_GIVEN,
 	.interval_ms = JOBQ_NOT_GIVEN,
+	.retry_ms = JOBQ_NOT_GIVEN,
 	.run = &jobq_run_given.run,
 	.shutdown_ms = JOBQ_NOT_GIVEN,
 };
@@ -54,6 +55,9 @@ static const struct jobq_opt options[] = {
 	{ "interval", 0, JOBQ_OPT_DURATION, &given.interval_ms, "DURATION",
 	    "how often to look while there is nothing (1s)", 10, INT64_MAX,
 	    NULL },
+	{ "store-retry", 0, JOBQ_OPT_DURATION, &given.retry_ms, "DURATION",
+	    "try a store that is away again after so long at most (30s)", 100,
+	    INT64_MAX, NULL },
 	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
 	{ "events", 0, JOBQ_OPT_FLAG, &given.events, NULL, "print what happens",

@@ -470,6 +470,8 @@ jobq_claim(const struct jobq_claim_options *options, struct jobq_store *store,
 	};
 	enum jobq_status status;
 
+	if (options->retry_ms > 0)
+		claim.backoff.most_ms = options->retry_ms;
 	status = jobq_claim_worker(
 	    options, jobq_store_adapter(store), &claim.worker, err);
 	if (status == JOBQ_OK)

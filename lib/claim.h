@@ -20,6 +20,7 @@ struct jobq_claim_options {
 	bool from_ids;	     /* claim what standard input names */
 	int64_t lease_ms;    /* 0: the adapter's own */
 	int64_t interval_ms; /* see jobq_claim_interval(); 0: not given */
+	int64_t retry_ms;    /* most between tries of the store; 0: 30 s */
 	const char *worker;  /* NULL: host:pid:random */
 	const char *flow;    /* or NULL */
 	struct jobq_list queues;

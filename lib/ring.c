@@ -377,6 +377,8 @@ jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
 	};
 	enum jobq_status status;
 
+	if (options->claim.retry_ms > 0)
+		ring.store_backoff.most_ms = options->claim.retry_ms;
 	status = jobq_claim_worker(
 	    &options->claim, jobq_store_adapter(store), &ring.worker, err);
 	if (status == JOBQ_OK)

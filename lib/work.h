@@ -20,7 +20,7 @@ struct jobq_work_options {
 	/* Of jobq-claim; texts may be NULL. */
 	int64_t places;
 	int64_t max_jobs, for_ms; /* or JOBQ_NOT_GIVEN, as all numbers below */
-	int64_t lease_ms, interval_ms;
+	int64_t lease_ms, interval_ms, retry_ms;
 	bool until_empty, until_done;
 	const char *ahead, *flow, *worker;
 	const char *store_url; /* of --store */

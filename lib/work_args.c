@@ -63,6 +63,7 @@ jobq_work_claim_args(struct jobq_words *words,
 	add_text(words, "--flow", options->flow);
 	add_number(words, "--lease", options->lease_ms, "ms");
 	add_number(words, "--interval", options->interval_ms, "ms");
+	add_number(words, "--store-retry", options->retry_ms, "ms");
 	add_text(words, "--worker", options->worker);
 }
 

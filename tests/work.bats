@@ -664,6 +664,21 @@ assert b" 200 " in parts.makefile("rb").readline()'
 	ends 0
 }
 
+@test "work: --store-retry bounds how long a store is left alone" {
+	work -vv --store-retry 0.2 -S fail:again -- true
+	tried() { [[ $(grep -c 'trying again' "$1") -ge 5 ]]; }
+	wait_until 20 tried work.err
+	send TERM work
+	ends 0
+	background claim jobq-claim -vv --follow --store-retry 0.2 -S fail:again
+	wait_until 20 tried claim.err
+	send TERM claim
+	exits 0 claim
+	cat ./*.err | grep 'trying again' >tries
+	not grep -vE 'in (1[89].|2[01].|220) ms$' tries
+	has "$(jobq-work --print --store-retry 0.2 -- true)" '--store-retry 200ms'
+}
+
 @test "work: a supervisor is told, and stages are not told of it" {
 	listen "$PWD/n.sock" 4
 	NOTIFY_SOCKET=$PWD/n.sock work -- true
