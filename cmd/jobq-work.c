@@ -62,8 +62,18 @@ static const struct jobq_opt options[] = {
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
 	{ "events", 0, JOBQ_OPT_FLAG, &given.events, NULL, "print what happens",
 	    0, 0, NULL },
-	{ "health", 0, JOBQ_OPT_STRING, &given.health, "ADDR:PORT|unix:PATH",
-	    "tell over HTTP whether the stages run", 0, 0, NULL },
+	{ "health", 0, JOBQ_OPT_STRING, &given.health.where,
+	    "ADDR:PORT|unix:PATH", "tell over HTTP whether the stages run", 0,
+	    0, NULL },
+	{ "health-store", 0, JOBQ_OPT_FLAG, &given.health.asks_store, NULL,
+	    "and whether the store answers, on a connection of its own", 0, 0,
+	    NULL },
+	{ "health-live", 0, JOBQ_OPT_STRING, &given.health.live, "JSON",
+	    "the body of /health/live", 0, 0, NULL },
+	{ "health-ready", 0, JOBQ_OPT_STRING, &given.health.ready, "JSON",
+	    "the body of /health and /health/ready", 0, 0, NULL },
+	{ "health-unready", 0, JOBQ_OPT_STRING, &given.health.unready, "JSON",
+	    "the same of a 503; {error} in it is why", 0, 0, NULL },
 	{ "shutdown", 0, JOBQ_OPT_NO_DURATION, &given.shutdown_ms, "DURATION",
 	    "a stop takes no longer than this (none)", 0, 0, NULL },
 	{ "lock", 0, JOBQ_OPT_STRING, &lock, "NAME",
@@ -109,12 +119,19 @@ check(void)
 		    "a password in --post and an Authorization in --header "
 		    "would be handed to jobq-run on its command line; give "
 		    "the token in a file (--token-file)");
-	if (print && (given.events || given.health != NULL || lock != NULL ||
-			 given.shutdown_ms != JOBQ_NOT_GIVEN))
+	if (given.health.where == NULL &&
+	    (given.health.asks_store || given.health.live != NULL ||
+		given.health.ready != NULL || given.health.unready != NULL))
+		jobq_command_misuse(&command,
+		    "--health-store, --health-live, --health-ready and "
+		    "--health-unready go with --health");
+	if (print && (given.events || given.health.where != NULL ||
+			 lock != NULL || given.shutdown_ms != JOBQ_NOT_GIVEN))
 		jobq_command_misuse(&command,
 		    "--print goes with none of --events, --health, --lock and "
 		    "--shutdown: those are jobq-work's own");
 	given.store_url = command.store_url;
+	given.health.store_url = command.store_url;
 }
 
 static enum jobq_status

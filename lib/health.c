@@ -2,6 +2,7 @@
 
 #include "buf.h"
 #include "child.h"
+#include "json.h"
 #include "mem.h"
 
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #define BACKLOG 128
 
 struct jobq_health {
+	const struct jobq_health_options *options;
 	int fd;
 	char *path; /* of a socket file that is ours; NULL: none */
 	struct jobq_buf where;
@@ -166,13 +169,49 @@ listen_tcp(struct jobq_health *health, const char *where, struct jobq_err *err)
 	return status;
 }
 
-enum jobq_status
-jobq_health_open(
-    const char *where, struct jobq_health **out, struct jobq_err *err)
+static enum jobq_status
+check_body(const char *name, const char *text, size_t len, struct jobq_err *err)
 {
-	struct jobq_health *health = jobq_xcalloc(1, sizeof(*health));
+	struct jobq_span value;
+
+	if (jobq_json_check(text, len, &value, err) == JOBQ_OK)
+		return JOBQ_OK;
+	jobq_err_prefix(err, "--health-%s is no JSON", name);
+	return JOBQ_CONFIG;
+}
+
+static enum jobq_status
+check_bodies(const struct jobq_health_options *options, struct jobq_err *err)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
 
+	if (options->live != NULL)
+		status = check_body(
+		    "live", options->live, strlen(options->live), err);
+	if (status == JOBQ_OK && options->ready != NULL)
+		status = check_body(
+		    "ready", options->ready, strlen(options->ready), err);
+	if (status == JOBQ_OK && options->unready != NULL) {
+		jobq_health_put_unready(&text, options->unready, "");
+		status = check_body("unready", text.data, text.len, err);
+	}
+	jobq_buf_release(&text);
+	return status;
+}
+
+enum jobq_status
+jobq_health_open(const struct jobq_health_options *options,
+    struct jobq_health **out, struct jobq_err *err)
+{
+	struct jobq_health *health;
+	const char *where = options->where;
+	enum jobq_status status = check_bodies(options, err);
+
+	if (status != JOBQ_OK)
+		return status;
+	health = jobq_xcalloc(1, sizeof(*health));
+	health->options = options;
 	health->fd = -1;
 	health->state = mmap(NULL, sizeof(*health->state),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -230,5 +269,8 @@ jobq_health_start(struct jobq_health *health)
 	if (pid != 0)
 		return pid;
 	signal(SIGPIPE, SIG_IGN);
-	jobq_health_serve(health->fd, health->state);
+	/* In place of standard output, which whoever forks again closes. */
+	if (open("/dev/null", O_WRONLY | O_CLOEXEC) < 0)
+		_exit(1);
+	jobq_health_serve(health->fd, health->options, health->state);
 }

@@ -6,8 +6,9 @@
  */
 #include "health.h"
 
-#include "buf.h"
 #include "clock.h"
+#include "health_store.h"
+#include "json.h"
 
 #include <sys/socket.h>
 #include <errno.h>
@@ -32,6 +33,11 @@ struct connection {
 };
 
 static struct connection connections[CONNECTIONS];
+
+/* What is told: set once, for a process tells of one thing. */
+static const struct jobq_health_options *options;
+static const struct jobq_health_state *state;
+static struct jobq_health_store store = { .fd = -1 };
 
 static void
 drop(struct connection *connection)
@@ -58,24 +64,63 @@ answer(struct connection *connection, const char *status, const char *header,
 	jobq_buf_release(&text);
 }
 
-static void
-answer_ready(
-    struct connection *connection, const struct jobq_health_state *state)
+void
+jobq_health_put_unready(
+    struct jobq_buf *out, const char *body, const char *error)
 {
-	struct jobq_buf body = JOBQ_BUF_INIT;
-	bool stopping = atomic_load(&state->stopping);
-	bool ready = atomic_load(&state->ready) && !stopping;
+	static const char place[] = "{error}";
+	const char *at;
 
-	jobq_buf_printf(&body,
-	    "{\"status\":\"%s\",\"stages\":{\"claim\":%d,\"run\":%d},"
-	    "\"circles\":%d}\n",
-	    ready      ? "ok"
-	    : stopping ? "stopping"
-		       : "stages do not run",
+	while ((at = strstr(body, place)) != NULL) {
+		jobq_buf_add(out, body, (size_t)(at - body));
+		jobq_json_put_lossy(out, error, strlen(error));
+		body = at + strlen(place);
+	}
+	jobq_buf_puts(out, body);
+}
+
+/* The body that is ours. status is a word for programs, why is for people. */
+static void
+put_ready(struct jobq_buf *out, const char *status, const char *why)
+{
+	jobq_buf_printf(out, "{\"status\":\"%s\"", status);
+	if (why != NULL) {
+		jobq_buf_puts(out, ",\"error\":");
+		jobq_json_put_lossy(out, why, strlen(why));
+	}
+	jobq_buf_printf(out,
+	    ",\"stages\":{\"claim\":%d,\"run\":%d},\"circles\":%d}\n",
 	    atomic_load(&state->claim), atomic_load(&state->run),
 	    atomic_load(&state->circles));
-	answer(connection, ready ? "200 OK" : "503 Service Unavailable", "",
-	    body.data);
+}
+
+static void
+answer_ready(struct connection *connection)
+{
+	struct jobq_buf body = JOBQ_BUF_INIT;
+	struct jobq_err why = { "" };
+	const char *status = "ok";
+
+	if (atomic_load(&state->stopping))
+		status = "stopping";
+	else if (!atomic_load(&state->ready))
+		status = "stages do not run";
+	else if (options->asks_store &&
+		 !jobq_health_store_answers(&store, &why))
+		status = "the store does not answer";
+	if (strcmp(status, "ok") == 0) {
+		put_ready(&body, status, NULL);
+		answer(connection, "200 OK", "",
+		    options->ready != NULL ? options->ready : body.data);
+	} else {
+		if (options->unready != NULL)
+			jobq_health_put_unready(&body, options->unready,
+			    why.text[0] != '\0' ? why.text : status);
+		else
+			put_ready(&body, status,
+			    why.text[0] != '\0' ? why.text : NULL);
+		answer(connection, "503 Service Unavailable", "", body.data);
+	}
 	jobq_buf_release(&body);
 }
 
@@ -87,7 +132,7 @@ is(const char *text, size_t len, const char *word)
 
 /* A request line: METHOD SP TARGET SP HTTP/1.x, divided by single spaces. */
 static void
-respond(struct connection *connection, const struct jobq_health_state *state)
+respond(struct connection *connection)
 {
 	const char *line = connection->head;
 	size_t len =
@@ -118,10 +163,12 @@ respond(struct connection *connection, const struct jobq_health_state *state)
 		if (target[i] == '?')
 			target_len = i;
 	if (is(target, target_len, "/health/live"))
-		answer(connection, "200 OK", "", "{\"status\":\"ok\"}\n");
+		answer(connection, "200 OK", "",
+		    options->live != NULL ? options->live
+					  : "{\"status\":\"ok\"}\n");
 	else if (is(target, target_len, "/health") ||
 		 is(target, target_len, "/health/ready"))
-		answer_ready(connection, state);
+		answer_ready(connection);
 	else
 		answer(connection, "404 Not Found", "",
 		    "{\"error\":\"there are /health, /health/live and "
@@ -129,7 +176,7 @@ respond(struct connection *connection, const struct jobq_health_state *state)
 }
 
 static void
-take(struct connection *connection, const struct jobq_health_state *state)
+take(struct connection *connection)
 {
 	char *at = connection->head + connection->len;
 	size_t room = HEAD_BYTES - connection->len;
@@ -150,7 +197,7 @@ take(struct connection *connection, const struct jobq_health_state *state)
 		return;
 	connection->len += (size_t)got;
 	if (memmem(connection->head, connection->len, "\r\n\r\n", 4) != NULL)
-		respond(connection, state);
+		respond(connection);
 	else if (connection->len == HEAD_BYTES)
 		answer(connection, "431 Request Header Fields Too Large", "",
 		    "{\"error\":\"a request has at most 8 KiB\"}\n");
@@ -196,14 +243,24 @@ prepare(struct pollfd *fds, int listen_fd)
 			wait_ms = connection->until_ms - now_ms;
 	}
 	fds[CONNECTIONS] = (struct pollfd){ listen_fd, POLLIN, 0 };
+	if (options->asks_store && store.fd < 0 && store.again_ms <= now_ms)
+		jobq_health_store_start(&store);
+	if (options->asks_store && store.fd < 0 &&
+	    (wait_ms < 0 || store.again_ms - now_ms < wait_ms))
+		wait_ms = store.again_ms - now_ms;
+	fds[CONNECTIONS + 1] = (struct pollfd){ store.fd, POLLIN, 0 };
 	return (int)wait_ms;
 }
 
 void
-jobq_health_serve(int listen_fd, const struct jobq_health_state *state)
+jobq_health_serve(int listen_fd, const struct jobq_health_options *given,
+    const struct jobq_health_state *told)
 {
-	struct pollfd fds[CONNECTIONS + 1];
+	struct pollfd fds[CONNECTIONS + 2];
 
+	options = given;
+	state = told;
+	store.url = given->store_url;
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		connections[i].fd = -1;
 	/* One who goes away before accept must not make it wait. */
@@ -211,11 +268,13 @@ jobq_health_serve(int listen_fd, const struct jobq_health_state *state)
 	for (;;) {
 		int wait_ms = prepare(fds, listen_fd);
 
-		if (poll(fds, CONNECTIONS + 1, wait_ms) <= 0)
+		if (poll(fds, CONNECTIONS + 2, wait_ms) <= 0)
 			continue;
+		if (fds[CONNECTIONS + 1].revents != 0)
+			jobq_health_store_hear(&store);
 		for (size_t i = 0; i < CONNECTIONS; i++)
 			if (fds[i].revents != 0)
-				take(&connections[i], state);
+				take(&connections[i]);
 		if (fds[CONNECTIONS].revents != 0)
 			take_connection(listen_fd);
 	}

@@ -257,16 +257,23 @@ jobq_store_name(const struct jobq_store *store)
 	return store->name.data;
 }
 
-bool
-jobq_store_is_there(const char *url, struct jobq_store **store)
+enum jobq_status
+jobq_store_ask(
+    struct jobq_store *store, int64_t deadline_ms, struct jobq_err *err)
 {
 	static char ids[] = "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}";
 	const struct jobq_buf request = { ids, sizeof ids - 1, 0 };
 
+	return jobq_store_call(
+	    store, JOBQ_VERB_LIST, &request, deadline_ms, NULL, NULL, err);
+}
+
+bool
+jobq_store_is_there(const char *url, struct jobq_store **store)
+{
 	if (jobq_store_open(url, JOBQ_STORE_READ, store, NULL) != JOBQ_OK)
 		return false;
-	if (jobq_store_call(*store, JOBQ_VERB_LIST, &request, LOOK_MS, NULL,
-		NULL, NULL) == JOBQ_OK)
+	if (jobq_store_ask(*store, LOOK_MS, NULL) == JOBQ_OK)
 		return true;
 	jobq_store_close(*store);
 	*store = NULL;

@@ -99,6 +99,10 @@ enum jobq_status jobq_store_call(struct jobq_store *store, enum jobq_verb verb,
 enum jobq_status jobq_store_make(
     struct jobq_store *store, int64_t deadline_ms, struct jobq_err *err);
 
+/* Asks the store for nothing: JOBQ_OK when it answers. */
+enum jobq_status jobq_store_ask(
+    struct jobq_store *store, int64_t deadline_ms, struct jobq_err *err);
+
 /*
  * A descriptor that becomes readable when it may be worth looking again, or
  * -1. After it did, jobq_store_heard() empties it. Polling stays complete

@@ -405,8 +405,8 @@ open_all(struct jobq_work *work, struct jobq_err *err)
 	status = jobq_circle_open(work, err);
 	if (status == JOBQ_OK)
 		status = jobq_notify_open(&work->notify, err);
-	if (status == JOBQ_OK && options->health != NULL)
-		status = jobq_health_open(options->health, &work->health, err);
+	if (status == JOBQ_OK && options->health.where != NULL)
+		status = jobq_health_open(&options->health, &work->health, err);
 	if (status == JOBQ_OK)
 		status = jobq_circle_rehearse(work, err);
 	if (status != JOBQ_OK)

@@ -7,6 +7,7 @@
 #define JOBQ_WORK_H
 
 #include "buf.h"
+#include "health.h"
 #include "opt.h"
 #include "run.h"
 #include "status.h"
@@ -31,7 +32,7 @@ struct jobq_work_options {
 
 	bool events;	     /* what the runner prints, on stdout, too */
 	int64_t shutdown_ms; /* JOBQ_NOT_GIVEN: a stop is not bounded */
-	const char *health;  /* ADDR:PORT, unix:PATH, or NULL */
+	struct jobq_health_options health;
 };
 
 /*

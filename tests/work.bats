@@ -664,6 +664,78 @@ assert b" 200 " in parts.makefile("rb").readline()'
 	ends 0
 }
 
+@test "work: --health-store is ready only while the store answers" {
+	make_picky_store
+	work -S "$picky" --health unix:h.sock --health-store \
+		--health-unready '{"error":{error},"again":{error}}' -- true
+	wait_until 20 gives 200 unix:h.sock /health/ready
+	gives 200 unix:h.sock /health | json '.status == "ok"'
+	: >away
+	wait_until 20 gives 503 unix:h.sock /health/ready
+	gives 503 unix:h.sock /health | json '.error == .again and
+		(.error | contains("the disk is in another room"))'
+	gives 200 unix:h.sock /health/live
+	rm away
+	wait_until 20 gives 200 unix:h.sock /health/ready
+	# Who asks is made anew, too.
+	asks=$(pgrep -P "$(stage work)")
+	: >away
+	kill -KILL "$asks"
+	wait_until 20 eval 'pgrep -P "$(stage work)" | grep -vx "$asks"'
+	wait_until 20 eval 'gives 503 unix:h.sock /health | grep "disk is in"'
+	send TERM work
+	ends 0
+	wait_until 20 eval '! pgrep -f "unix:h.sock --health-store"'
+}
+
+@test "work: --health-store does not wait for a store that hangs" {
+	make_picky_store
+	sed -i "2i while [ -e '$PWD/hangs' ]; do sleep 0.05; done" \
+		adapters/picky/store
+	work -S "$picky" --health unix:h.sock --health-store -- true
+	wait_until 20 gives 200 unix:h.sock /health/ready
+	: >hangs
+	wait_until 20 gives 503 unix:h.sock /health/ready
+	gives 503 unix:h.sock /health/ready | json '.error != "" and
+		.status == "the store does not answer" and .circles == 1'
+	gives 200 unix:h.sock /health/live
+	rm hangs
+	wait_until 20 gives 200 unix:h.sock /health/ready
+	send TERM work
+	ends 0
+}
+
+@test "work: the bodies of --health can be given" {
+	local option
+	work --health unix:h.sock --health-live '{"status": "alive"}' \
+		--health-ready '{"status":"ready","n":1.10}' \
+		--health-unready '{"why":{error}}' -- true
+	wait_until 20 gives 200 unix:h.sock /health/ready
+	same '{"status":"ready","n":1.10}' "$(gives 200 unix:h.sock /health/ready)"
+	same '{"status":"ready","n":1.10}' "$(gives 200 unix:h.sock /health)"
+	same '{"status": "alive"}' "$(gives 200 unix:h.sock /health/live)"
+	send TERM work
+	ends 0
+	fake jobq-run 'exit 1'
+	background work fake/bin/jobq-work --health unix:h.sock \
+		--health-unready '{"why":{error}}' -- true
+	wait_until 20 gives 503 unix:h.sock /health/ready
+	same '{"why":"stages do not run"}' "$(gives 503 unix:h.sock /health)"
+	send TERM work
+	ends 0
+	for option in live ready unready; do
+		run_apart timeout 30 jobq-work --health "unix:i.sock" \
+			"--health-$option" '{"status":{why}}' -- true
+		same 2 "$status"
+		has "$stderr" "--health-$option is no JSON"
+	done
+	for option in --health-store --health-live=1; do
+		run_apart timeout 30 jobq-work "$option" -- true
+		same 2 "$status"
+		has "$stderr" 'go with --health'
+	done
+}
+
 @test "work: --store-retry bounds how long a store is left alone" {
 	work -vv --store-retry 0.2 -S fail:again -- true
 	tried() { [[ $(grep -c 'trying again' "$1") -ge 5 ]]; }
