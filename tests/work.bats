@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016 # scripts of the jobs
 
 load support/stages
+load support/http
 
 # What takes longest goes on beside the other cases: five deaths of a circle,
 # and a job that kills its runner, each in a folder of its own.
@@ -84,30 +85,6 @@ ends() {
 	exits "$1" work && return
 	cat work.err
 	return 1
-}
-
-# get WHERE PATH [METHOD]: the status of the answer, then its body.
-get() {
-	timeout 20 python3 -c '
-import http.client, socket, sys
-where, path, method = sys.argv[1:]
-if where.startswith("unix:"):
-    link = http.client.HTTPConnection("localhost")
-    link.sock = socket.socket(socket.AF_UNIX)
-    link.sock.connect(where[5:])
-else:
-    link = http.client.HTTPConnection(where, timeout=15)
-link.request(method, path)
-answer = link.getresponse()
-print(answer.status)
-print(answer.read().decode(), end="")' "$1" "$2" "${3-GET}"
-}
-
-# gives CODE WHERE PATH [METHOD]: the body of an answer with that status.
-gives() {
-	local answer
-	answer=$(get "${@:2}") && same "$1" "${answer%%$'\n'*}" &&
-	    echo "${answer#*$'\n'}"
 }
 
 # listen NAME COUNT: receives so many datagrams at the socket NAME (@NAME: an
