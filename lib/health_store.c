@@ -110,7 +110,8 @@ lose(struct jobq_health_store *look)
 	while (waitpid(look->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	look->answers = false;
-	jobq_fail(&look->err, JOBQ_OK, "who asks the store has died");
+	jobq_fail(
+	    &look->err, JOBQ_OK, "the process that asks the store has died");
 }
 
 void

@@ -171,6 +171,7 @@ told() {
 		--ahead=0
 		--timeout=300s
 		--grace=1s
+		--shutdown=10s
 		--store-retry=1s
 		--log-name=crewai-sidecar
 		--log-format=text
@@ -348,8 +349,9 @@ told() {
 	request r2 demo
 	wait_until 30 done_with 2
 	wait_until 20 gives 200 unix:h /health/ready
-	stop 0
 	same 2 "$(grep -c 'trying again in' err)"
+	"$redis" kill "$dir"
+	stop 0
 }
 
 # bats test_tags=smoke
