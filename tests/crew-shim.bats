@@ -322,6 +322,17 @@ part' "$(jq -r 'select(.stream == "stdout").text' out)"
 		first 'no paper'
 }
 
+@test "crew-shim: what a program writes is not all kept in memory" {
+	program endless <<-'END'
+		#!/bin/sh
+		head -c 300000000 /dev/zero
+	END
+	request endless >in
+	timeout -k 5 60 jobq-run --coprocess -- sh -c 'ulimit -v 400000
+		exec "$0"' "$TOP/share/handlers/crew-shim" <in >out 2>err || same 1 $?
+	same 'the result is larger than 1 MiB false' "$(told endless)"
+}
+
 @test "crew-shim: a program need not read, and nobody can hold its output" {
 	program leaves <<-'END'
 		#!/bin/sh
