@@ -412,6 +412,44 @@ refused() {
 	same 14 "$(cli XRANGE "$(key inbox-refused)" - + | grep -c '^refused$')"
 }
 
+# More than an answer may have: it must not stand in the way of all others.
+@test "redis: an entry of 40 MiB is refused like any other" {
+	own_server
+	jobq-admin init >said
+	head -c 41943040 /dev/zero | tr '\0' x |
+		cli -x XADD "$(key inbox)" '*' job >said
+	drop '{"id":"good"}'
+	run_apart timeout 60 jobq-claim -n 1
+	same '0 good' "$status $(jq -r .id <<<"$stdout")"
+	same 1 "$(refused)"
+}
+
+@test "redis: an entry of ten thousand words is refused, and the others are kept" {
+	jobq-admin init >said
+	drop '{"id":"a"}'
+	jq -nr --arg key "$(key inbox)" '"XADD \($key) * " + ([range(5000)
+		| "f\(.) v"] | join(" "))' | cli >said
+	drop '{"id":"b"}'
+	same 'a b' "$(jobq-list | jq -r .id | paste -sd ' ')"
+	same '0 1' "$(cli XLEN "$(key inbox)") $(refused)"
+}
+
+# A script that fails is not taken back.
+@test "redis: a push that fails takes nothing out of the inbox" {
+	local type
+	jobq-admin init >said
+	drop '{"id":"a"}' 'no job'
+	for type in job line; do
+		cli SET "$(key "$type")" mine >said
+		run_apart jobq-list
+		same '2 ' "$status $stdout"
+		same 2 "$(cli XLEN "$(key inbox)")"
+		cli DEL "$(key "$type")" >said
+	done
+	same a "$(jobq-list 2>said | jq -r .id)"
+	same '0 1' "$(cli XLEN "$(key inbox)") $(refused)"
+}
+
 @test "redis: ten large entries are as many jobs" {
 	jobq-admin init >said
 	head -c 1000000 /dev/zero | tr '\0' x >long

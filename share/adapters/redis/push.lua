@@ -3,14 +3,15 @@
 -- include common.lua
 
 -- Of jobs that came through the inbox: the entry of each, which is deleted
--- with the push. Whose entry is gone was pushed by someone else. "refused" are
--- entries that are no jobs: they are kept apart, with the reason.
+-- behind the push, for a script that fails is not taken back. Whose entry is
+-- gone was pushed by someone else. "refused" are entries that are no jobs:
+-- they are kept apart, with the reason and their first 100 words.
 local entries = given(request.entries)
 
 local function refuse_entry(entry, why)
 	for _, found in ipairs(redis.call('XRANGE', key('inbox'), entry,
 		entry)) do
-		local words = found[2]
+		local words = { unpack(found[2], 1, math.min(#found[2], 100)) }
 		words[#words + 1] = 'refused'
 		words[#words + 1] = why
 		redis.call('XADD', key('inbox-refused'), '*', unpack(words))
@@ -23,14 +24,12 @@ local any_key
 if entries then
 	local kept = {}
 	for i, job in ipairs(list) do
-		if redis.call('XDEL', key('inbox'), entries[i]) == 1 then
+		if #redis.call('XRANGE', key('inbox'), entries[i], entries[i]) > 0
+		then
 			kept[#kept + 1] = job
 		end
 	end
 	list = kept
-	for _, refused in ipairs(given(request.refused) or {}) do
-		refuse_entry(refused[1], refused[2])
-	end
 end
 for i, new in ipairs(list) do
 	ids[i] = new.id
@@ -128,6 +127,12 @@ batch(queues, 'SADD', key('queues'))
 flush()
 if #lines > 0 then
 	redis.call('HSET', key('meta'), 'seq', seq)
+end
+if entries then
+	batch(entries, 'XDEL', key('inbox'))
+	for _, refused in ipairs(given(request.refused) or {}) do
+		refuse_entry(refused[1], refused[2])
+	end
 end
 ring()
 
