@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016 # scripts of fakes
+# bats file_tags=server
 
 # The recipe that takes the place of the Python sidecar, on a Redis of its own,
 # with redis-cli as the program on the other side.

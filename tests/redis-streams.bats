@@ -3,6 +3,7 @@
 #
 # The adapter redis-streams over a stream and a group that are somebody else's:
 # what is its own, beside what every store keeps (store-redis-streams.bats).
+# bats file_tags=server
 
 load "${BATS_TEST_DIRNAME%/support}/support/store"
 
@@ -293,6 +294,7 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	same $'w2 2\nw3 2\nw1 1' "$(pending)"
 }
 
+# bats test_tags=smoke
 @test "streams: a peer in the same group shares the work without a loss" {
 	local peers
 	many 200

@@ -4,6 +4,7 @@
 # The adapter crewai: requests and results of the plugin sidecar, as the other
 # side of its two streams knows them. Each test has a database of its own, for
 # the streams have the names that they have.
+# bats file_tags=server
 
 load "${BATS_TEST_DIRNAME%/support}/support/store"
 

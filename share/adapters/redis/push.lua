@@ -24,7 +24,8 @@ local any_key
 if entries then
 	local kept = {}
 	for i, job in ipairs(list) do
-		if #redis.call('XRANGE', key('inbox'), entries[i], entries[i]) > 0
+		if #redis.call('XRANGE', key('inbox'), entries[i],
+			entries[i]) > 0
 		then
 			kept[#kept + 1] = job
 		end
