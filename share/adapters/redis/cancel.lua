@@ -2,6 +2,7 @@
 -- told at the next look; one whose worker is silent is cancelled when its
 -- lease ends (lapse.lua).
 -- include common.lua
+-- include log.lua
 -- include lapse.lua
 
 local reason = given(request.reason) or 'cancel'

@@ -2,6 +2,7 @@
 -- is put right (a little at a time), and the next jobs are taken.
 -- events are words
 -- include common.lua
+-- include log.lua
 -- include inbox.lua
 -- include settle-events.lua
 -- include retention.lua

@@ -3,6 +3,7 @@
 -- event's. A page looks at no more than so many entries; one that is not full
 -- ends at the newest event of the store, whosever that is.
 -- include common.lua
+-- include log.lua
 local LOOKS = 10000
 
 local limit, ids = given(request.limit) or 500, given(request.ids)

@@ -2,6 +2,7 @@
 -- run finds the same jobs on its next page: it goes on behind a cursor, how
 -- many entries of the lists it has passed.
 -- include common.lua
+-- include log.lua
 -- include retention.lua
 
 local limit, older = given(request.limit) or 500, given(request.older_ms)

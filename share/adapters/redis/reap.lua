@@ -1,5 +1,6 @@
 -- A dry run only says what would become of them.
 -- include common.lua
+-- include log.lua
 -- include lapse.lua
 
 local answer = {}

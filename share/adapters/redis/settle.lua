@@ -1,6 +1,7 @@
 -- Endings, and what else workers say.
 -- events are words
 -- include common.lua
+-- include log.lua
 -- include settle-events.lua
 -- include retention.lua
 
