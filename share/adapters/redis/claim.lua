@@ -32,17 +32,15 @@ local _, failed = lapse(seldom)
 local open = open_queues(queues, not seldom)
 
 -- For the doctor and the why-line.
-if not ids then
-	local claimed = fields(key('claimed'), open)
-	local asked = {}
-	for i, queue in ipairs(open) do
-		if tonumber(claimed[i] or 0) < now - 1000 then
-			asked[#asked + 1] = queue
-			asked[#asked + 1] = now
-		end
+local asked_of = ids and {} or #queues > 0 and queues or { '' }
+local asked = {}
+for i, at in ipairs(fields(key('claimed'), asked_of)) do
+	if tonumber(at or 0) < now - 1000 then
+		asked[#asked + 1] = asked_of[i]
+		asked[#asked + 1] = now
 	end
-	batch(asked, 'HSET', key('claimed'))
 end
+batch(asked, 'HSET', key('claimed'))
 
 local lease = ',"worker":' .. quote(worker) .. ',"seconds":'
 	.. lease_ms / 1000
@@ -113,11 +111,12 @@ local function unfinished()
 	if flow then
 		names[1] = key('total', flow)
 	elseif #queues == 0 then
-		names = redis.call('SMEMBERS', key('queues'))
+		names[1] = key('count')
 		sum = redis.call('XLEN', key('inbox'))
-	end
-	for i, queue in ipairs(#queues > 0 and not flow and queues or names) do
-		names[i] = flow and queue or key('count', queue)
+	else
+		for i, queue in ipairs(queues) do
+			names[i] = key('count', queue)
+		end
 	end
 	for _, name in ipairs(names) do
 		for _, n in ipairs(redis.call('HMGET', name, 'scheduled',

@@ -28,8 +28,12 @@
 --   key           the id of the unfinished job that has a key of a queue
 --   wants:ID      what a blocked job waits for; needs:ID who waits for it;
 --                 needed: all that somebody waits for
---   count:QUEUE   how many jobs are in each stage; total:FLOW the same
---   queues paused claimed    names; since when; when a worker last asked
+--   count:QUEUE   how many jobs are in each stage; total:FLOW the same, and
+--                 count of all queues together
+--   queues paused claimed    names; since when; when a worker last asked for
+--                 its jobs, and by the name '' for those of all queues
+--   stocked       the queues that have something in ready or apart; aparts
+--                 those in apart. Some may have nothing any more.
 --   event         the log, a hash: SEQ to "ID LINE"; said:ID (see keep())
 --   meta          version, the last seq of a job, of an event, of one pruned
 --
@@ -155,8 +159,9 @@ local said, said_more = {}, {}
 local leased, let_go = {}, {}
 -- When those that are finished ended, and their ids.
 local ended, dead = {}, {}
--- Queues in which something became ready, or whose workers are to look.
-local rings = {}
+-- Queues in which something became ready, or whose workers are to look; of the
+-- former those that have it in ready, and in apart.
+local rings, stock, apart_stock = {}, {}, {}
 
 local function place(job, id)
 	return string.format('%016d', job.seq) .. id
@@ -237,6 +242,10 @@ local function enter(id, job)
 				-job.priority)
 		end
 		rings[job.queue] = rings[job.queue] or 'ready'
+		stock[job.queue] = true
+		if (job.rescues or 0) >= 2 then
+			apart_stock[job.queue] = true
+		end
 	elseif stage == 'scheduled' then
 		zset(key('due'), id, job.run)
 		rings[job.queue] = 'scheduled'
@@ -301,6 +310,15 @@ local function write(name, names, values)
 	batch(words, 'HSET', name)
 end
 
+local function add_names(name, names)
+	local list = {}
+	for queue in pairs(names) do
+		list[#list + 1] = queue
+		names[queue] = nil
+	end
+	batch(list, 'SADD', key(name))
+end
+
 local function add_counts(name, counts)
 	for of, stages in pairs(counts) do
 		for stage, by in pairs(stages) do
@@ -325,6 +343,8 @@ local function flush()
 		batch(out, 'ZREM', name)
 		batch(add, 'ZADD', name)
 	end
+	add_names('stocked', stock)
+	add_names('aparts', apart_stock)
 	batch(leased, 'ZADD', LEASES)
 	batch(let_go, 'ZREM', LEASES)
 	batch(ended, 'RPUSH', key('ended'))
@@ -345,6 +365,17 @@ local function flush()
 	end
 	write(MORE, remade, more)
 	write(SAID, said_more, said)
+	local all = {}
+	for _, stages in pairs(queue_counts) do
+		for stage, by in pairs(stages) do
+			all[stage] = (all[stage] or 0) + by
+		end
+	end
+	for stage, by in pairs(all) do
+		if by ~= 0 then
+			redis.call('HINCRBY', key('count'), stage, by)
+		end
+	end
 	add_counts('count', queue_counts)
 	add_counts('total', flow_counts)
 	queue_counts, flow_counts = {}, {}

@@ -97,11 +97,12 @@ local function next_ready(heap)
 	return member, tonumber(score)
 end
 
--- The queues that a request is about and that are not paused, if any is.
+-- The queues that a request is about and that are not paused, if any is. When
+-- it names none they are those that may have something ready.
 local function open_queues(names, none_paused)
 	local out, paused = {}, {}
 	if not names or #names == 0 then
-		names = redis.call('SMEMBERS', key('queues'))
+		names = redis.call('SMEMBERS', key('stocked'))
 	end
 	for _, queue in ipairs(none_paused and {}
 		or redis.call('HKEYS', key('paused'))) do

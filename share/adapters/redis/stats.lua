@@ -11,6 +11,9 @@ local function since(name, queue)
 	return tonumber(redis.call('HGET', key(name), queue) or nil)
 end
 
+-- Jobs of all queues are asked for by no name.
+local any = since('claimed', '')
+
 -- How long the job that is ready since the longest has been: the first of
 -- ready that was pushed, or became due, at least among the first 100.
 local function oldest(queue)
@@ -49,6 +52,7 @@ for _, queue in ipairs(names) do
 		'failed')
 	local first, late = oldest(queue), overdue[queue]
 	local claimed, paused = since('claimed', queue), since('paused', queue)
+	claimed = math.max(claimed or 0, any or 0)
 	for i = 1, 7 do
 		n[i] = tonumber(n[i] or 0)
 	end
@@ -64,7 +68,7 @@ for _, queue in ipairs(names) do
 			.. ',"failed":' .. n[7]
 			.. (first and ',"oldest_ready":'
 				.. math.max(0, now - first) / 1000 or '')
-			.. (claimed and ',"claimed_at":"' .. time(claimed)
+			.. (claimed > 0 and ',"claimed_at":"' .. time(claimed)
 				.. '"' or '')
 			.. (paused and ',"paused_at":"' .. time(paused)
 				.. '"' or '') .. '}'

@@ -38,17 +38,24 @@ local function walks_of(queues, flow, most)
 		return { walk(key('begin', flow), most) }
 	end
 	for _, queue in ipairs(queues) do
-		out[#out + 1] = walk(key('ready', queue), #queues > 8
+		local first = walk(key('ready', queue), #queues > 8
 			and math.min(most, 8) or most)
+		if first.items[1] then
+			out[#out + 1] = first
+		elseif redis.call('EXISTS', key('apart', queue)) == 0 then
+			redis.call('SREM', key('stocked'), queue)
+		end
 	end
 	return out
 end
 
-local function apart_of(queues)
+local function apart_of(open)
 	local out = {}
-	for _, queue in ipairs(queues) do
+	for _, queue in ipairs(redis.call('SMEMBERS', key('aparts'))) do
 		local first = walk(key('apart', queue), 20)
-		if first.items[1] then
+		if not first.items[1] then
+			redis.call('SREM', key('aparts'), queue)
+		elseif open[queue] then
 			out[#out + 1] = first
 		end
 	end
@@ -80,7 +87,7 @@ local function take_ready(queues, flow, worker, most)
 	end
 	local walks = walks_of(queues, flow, most)
 	if not flow then
-		for _, one in ipairs(apart_of(queues)) do
+		for _, one in ipairs(apart_of(open)) do
 			walks[#walks + 1] = one
 		end
 	end

@@ -45,8 +45,9 @@ end
 local function why_waiting(job, ready)
 	local queue = job.queue
 	local paused = redis.call('HGET', key('paused'), queue)
-	local claimed = tonumber(redis.call('HGET', key('claimed'), queue)
-		or nil)
+	local asked = redis.call('HMGET', key('claimed'), queue, '')
+	local claimed = math.max(tonumber(asked[1] or 0),
+		tonumber(asked[2] or 0))
 	local because = job.reason and ' (' .. job.reason .. ')' or ''
 	if paused then
 		return 'queue ' .. queue .. ' paused since '
@@ -61,7 +62,7 @@ local function why_waiting(job, ready)
 	end
 	local since = 'ready for ' .. told(now - math.max(job.run, job.pushed))
 		.. ': '
-	if not claimed then
+	if claimed == 0 then
 		return since .. 'no worker has claimed from ' .. queue .. ' yet'
 	elseif claimed < now - 10000 then
 		return since .. 'no worker has claimed from ' .. queue
