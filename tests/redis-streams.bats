@@ -129,6 +129,41 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	has "$stderr" 'its field p is too long'
 }
 
+@test "streams: an adapter of one's own is a text or two" {
+	mkdir mine
+	cat >mine/adapter.json <<-'END'
+		{"driver":"redis","base":"redis-streams","fencing":"epoch",
+		"parameters":{"stream":"mine","group":"g","results":"out"},
+		"verbs":["init","list","claim","settle"],"reads":["list"],
+		"hints":[],"cannot":["push: entries come by XADD"]}
+	END
+	cat >mine/job.lua <<-'END'
+		local function read_job(entry, fields)
+			if fields[1] ~= 'to' then
+				return nil, 'it is to nobody'
+			end
+			return { id = entry, name = 'mail', most = 1,
+				note = fields[2], line = '{"id":"' .. entry
+				.. '","name":"mail","input":' .. quote(fields[2]) }
+		end
+	END
+	cat >mine/result.lua <<-'END'
+		local function result_of(kind, ended, job)
+			return job.note and { 'to', job.note, 'how', kind }
+		end
+	END
+	cli XADD mine '*' to ann
+	cli XADD mine '*' from bob
+	export JOBQ_URL="unix:$store_server?adapter=./mine"
+	run_apart timeout 60 jobq-work --until-empty -- sh -c 'cat >>got'
+	same 1 "$status"
+	has "$stderr" 'it is to nobody'
+	same ann "$(<got)"
+	same "$(printf '%s\n' to ann how completed)" \
+		"$(cli XRANGE out - + | sed 1d)"
+	same 2 "$(jobq-list | wc -l)"
+}
+
 # --- the group ---------------------------------------------------------------
 
 # bats test_tags=smoke

@@ -23,7 +23,9 @@
 -- A peer that claims an entry for itself makes its count grow: then what we
 -- know of it is stale, and so are our workers.
 local request = cjson.decode(ARGV[1])
-local parameter = cjson.decode(ARGV[2])
+-- What an adapter with this base does not have among its parameters is empty.
+local parameter = setmetatable(cjson.decode(ARGV[2]),
+	{ __index = function() return '' end })
 local call, pcall_redis = redis.call, redis.pcall
 local floor, max, min = math.floor, math.max, math.min
 local find, match, sub, byte = string.find, string.match, string.sub,

@@ -72,7 +72,8 @@ local function read_job(entry, fields)
 	end
 	local input, why = input_of(fields)
 	local name = parameter.name_field ~= ''
-		and value_of(fields, parameter.name_field) or parameter.name
+		and value_of(fields, parameter.name_field)
+		or parameter.name ~= '' and parameter.name or 'default'
 	local most = max_attempts(parameter.max_attempts) or 5
 	if not input then
 		return nil, why

@@ -11,13 +11,14 @@ if policy and sub(policy, 1, 8) == 'allkeys-' then
 end
 if STREAM == '' or GROUP == '' then
 	return refuse('CONFIG', 'stream and group must have names')
-elseif not ({ json = true, text = true })[parameter.as or 'json'] then
+elseif not find('json text ', parameter.as .. ' ', 1, true) then
 	return refuse('CONFIG', 'as=' .. parameter.as
 		.. ': must be json or text')
 elseif parameter.results == STREAM or parameter.dead == STREAM then
 	return refuse('CONFIG', 'results and dead must be other streams than '
 		.. STREAM)
-elseif not find(parameter.max_attempts, '^[1-9]%d?%d?%d?%d?%d?$') then
+elseif parameter.max_attempts ~= ''
+	and not find(parameter.max_attempts, '^[1-9]%d?%d?%d?%d?%d?$') then
 	return refuse('CONFIG', 'max_attempts=' .. parameter.max_attempts
 		.. ': must be a number from 1 on')
 elseif parameter.idle ~= '' and not find(parameter.idle, '^%d+%.?%d*$') then
@@ -25,8 +26,8 @@ elseif parameter.idle ~= '' and not find(parameter.idle, '^%d+%.?%d*$') then
 		.. ': must be seconds')
 end
 -- A node of a cluster has a part of the keys.
-for _, name in ipairs({ STREAM, key('attempt'), parameter.results or '',
-	parameter.dead or '' }) do
+for _, name in ipairs({ STREAM, key('attempt'), parameter.results,
+	parameter.dead }) do
 	local there = name ~= '' and pcall_redis('EXISTS', name)
 	if type(there) == 'table' then
 		return refuse('CONFIG', 'the key ' .. name .. ' is on another '

@@ -1,8 +1,9 @@
 -- What is written to the stream "results" when a job has ended: the words of
 -- an XADD behind the id, or nil for nothing. kind is completed, failed or
 -- cancelled; ended has reason and error, texts, and line, the ending less its
--- closing brace, where a worker has said it; job has its id and its note. An
--- adapter of one's own has its own of this file.
+-- closing brace, where a worker has said it; job has its id and its note, which
+-- an entry that is no job has not. An adapter of one's own has its own of this
+-- file.
 local function result_of(kind, ended, job)
 	if kind ~= 'completed' and parameter.failures ~= '1' then
 		return nil
