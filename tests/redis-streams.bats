@@ -158,7 +158,7 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	run_apart timeout 60 jobq-work --until-empty -- sh -c 'cat >>got'
 	same 1 "$status"
 	has "$stderr" 'it is to nobody'
-	same ann "$(<got)"
+	same '"ann"' "$(<got)"
 	same "$(printf '%s\n' to ann how completed)" \
 		"$(cli XRANGE out - + | sed 1d)"
 	same 2 "$(jobq-list | wc -l)"
