@@ -10,6 +10,9 @@ local RETAINED = { ended = DAY, dead = 7 * DAY }
 -- how many entries, of two elements each, that were; whether there may be
 -- more.
 local function finished(list, at, most, before)
+	if most <= 0 then
+		return {}, 0, false
+	end
 	local first = redis.call('LINDEX', key(list), 2 * at)
 	if not first or tonumber(first) > before then
 		return {}, 0, false
@@ -51,6 +54,10 @@ local function delete(ids)
 			for _, need in ipairs(redis.call('SMEMBERS',
 				key('wants', id))) do
 				redis.call('SREM', key('needs', need), id)
+				if redis.call('EXISTS', key('needs', need))
+					== 0 then
+					redis.call('SREM', key('needed'), need)
+				end
 			end
 			redis.call('DEL', key('wants', id))
 			leave(id, job)
