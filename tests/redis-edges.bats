@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016 # a $ in single quotes is one of jq's
 #
-# The store in Redis where much comes together: long lists, long answers, keys
+# The store in Redis where much comes together: long answers, long lists, keys
 # that are others', users who may not do all.
 # bats file_tags=server
 
@@ -24,6 +24,12 @@ end() {
 			epoch: .lease.epoch, worker: "w"}' claimed |
 			jobq-report >settled || same 1 $?
 	done
+}
+
+# drop_lines: each line of standard input into the inbox, in one go.
+drop_lines() {
+	jq -Rr --arg key "$(key inbox)" '"XADD \($key) * job \(tojson)"' |
+		cli >>dropped
 }
 
 # --- what goes -----------------------------------------------------------------
@@ -69,4 +75,51 @@ end() {
 	same "$(for name in count:default meta queues; do key $name; done)" \
 		"$(cli KEYS "$prefix:*" | sort)"
 	same 0 "$(cli HVALS "$(key count:default)" | sort -u)"
+}
+
+# --- long answers --------------------------------------------------------------
+
+# bats test_tags=smoke
+@test "redis: sixty ids of jobs that are there, of a megabyte each, are pushed" {
+	head -c 1000000 /dev/zero | tr '\0' x >long
+	for i in {1..40}; do
+		printf '{"id":"l%d","input":"%s"}\n' "$i" "$(<long)"
+	done | jobq-push | wc -c >first
+	jq -nc 'range(1; 41) | {id: "l\(.)"}' >again
+	run_apart timeout 60 jobq-push --quiet <again
+	same '0 ' "$status $stderr"
+	same "$(<first)" "$(timeout 60 jobq-push <again | wc -c)"
+	# One that is new, and then itself again.
+	{
+		printf '{"id":"n","key":"k","input":"%s"}\n' "$(<long)"
+		jq -nc 'range(50) | {id: "n"}, {key: "k"}'
+	} | timeout 60 jobq-push | jq -r .id | sort | uniq -c >counted
+	same '101 n' "$(echo $(<counted))"
+}
+
+@test "redis: sixty entries of the inbox that name a job of a megabyte stop nobody" {
+	head -c 1000000 /dev/zero | tr '\0' x >long
+	printf '{"id":"l","input":"%s"}\n' "$(<long)" | jobq-push >pushed
+	jq -nc 'range(60) | {id: "l"}' | drop_lines
+	run_apart timeout 60 jobq-claim -n 1
+	same '0 l ' "$status $(jq -r .id <<<"$stdout") $stderr"
+	same 0 "$(cli XLEN "$(key inbox)")"
+}
+
+# --- the inbox -----------------------------------------------------------------
+
+# bats test_tags=smoke
+@test "redis: --until-empty and --until-done wait for what a long inbox has of a queue" {
+	local end queue=q0
+	jobq-admin init >said
+	for end in --until-empty --until-done; do
+		jq -nc --arg how "$end" --arg queue "$queue" 'range(1100) |
+			{id: "\($how[8:])\(.)", queue:
+			(if . < 1090 then "other" else $queue end)}' |
+			drop_lines
+		timeout 60 jobq-work --queue "$queue" "$end" -- true
+		same 10 "$(jobq-list --state completed --queue "$queue" | wc -l)"
+		queue=q1
+	done
+	same 2180 "$(jobq-list --state pending --limit 3000 | wc -l)"
 }

@@ -104,15 +104,17 @@ for _, line in ipairs(lines) do
 	answer[#answer + 1] = line
 end
 
+-- What is left in the inbox may be of any queue and flow.
+local in_inbox = short and redis.call('XLEN', key('inbox')) or 0
+
 -- What is pending or running, said no further than 1000; what is blocked does
 -- not count.
 local function unfinished()
-	local sum, names = 0, {}
+	local sum, names = in_inbox, {}
 	if flow then
 		names[1] = key('total', flow)
 	elseif #queues == 0 then
 		names[1] = key('count')
-		sum = redis.call('XLEN', key('inbox'))
 	else
 		for i, queue in ipairs(queues) do
 			names[i] = key('count', queue)
@@ -140,9 +142,9 @@ local function next_due()
 		load(due)
 		for _, id in ipairs(due) do
 			local job = jobs[id]
-			last = job.run
-			if (not flow or job.flow == flow) and (#queues == 0
-				or by_queue[job.queue]) then
+			last = job and job.run or last
+			if job and (not flow or job.flow == flow)
+				and (#queues == 0 or by_queue[job.queue]) then
 				return last
 			end
 		end
@@ -154,7 +156,7 @@ local function next_due()
 end
 
 if short then
-	local at = next_due()
+	local at = in_inbox > 0 and now or next_due()
 	local narrow = #queues > 0 or flow
 	answer[#answer + 1] = '{"event":"idle"'
 		.. (at and ',"next_in":' .. math.max(0, at - now) / 1000 or '')

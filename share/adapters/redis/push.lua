@@ -8,6 +8,9 @@
 -- they are kept apart, with the reason and their first 100 words.
 local entries = given(request.entries)
 
+-- Of what is there an answer has no more; of what is new as much as was sent.
+local ANSWER_BYTES = 4 * PAGE_BYTES
+
 local function refuse_entry(entry, why)
 	for _, found in ipairs(redis.call('XRANGE', key('inbox'), entry,
 		entry)) do
@@ -52,6 +55,25 @@ for i, holder in ipairs(any_key and fields(key('key'), owners) or {}) do
 	end
 end
 load(holders)
+
+-- The lines of jobs that are there can be far longer than those that are
+-- pushed. A batch whose answer would be too long is sent again one by one.
+local there, sizes = 0, {}
+for i, new in ipairs(entries and {} or list) do
+	local owner = owners[i]
+	local job = jobs[new.id] or jobs[keys[owner]]
+	local size = job and job.bytes or sizes[new.id] or sizes[owner]
+	if size then
+		there = there + size
+	else
+		sizes[new.id] = #new.line
+		sizes[owner ~= '' and owner or new.id] = #new.line
+	end
+end
+if #list > 1 and there > ANSWER_BYTES then
+	return redis.error_reply('INVALID the jobs that are there are too long '
+		.. 'for one answer')
+end
 
 local seq = tonumber(redis.call('HGET', key('meta'), 'seq') or 0)
 local lines, keyed, queues, seen, answered = {}, {}, {}, {}, {}
@@ -136,6 +158,9 @@ if entries then
 	end
 end
 ring()
+if entries then
+	return {}
+end
 
 -- The lines that were there before.
 local old = {}
