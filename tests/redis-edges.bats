@@ -123,3 +123,25 @@ drop_lines() {
 	done
 	same 2180 "$(jobq-list --state pending --limit 3000 | wc -l)"
 }
+
+# --- who may not all -----------------------------------------------------------
+
+# bats test_tags=smoke
+@test "redis: a user who may not publish is no worse off than that others poll" {
+	local port
+	port=$(free_port)
+	own_server --port "$port"
+	cli ACL SETUSER u on '>pw' resetchannels "~$prefix:*" "~$prefix" +@all \
+		>said
+	JOBQ_URL="redis://u:pw@127.0.0.1:$port?prefix=$prefix"
+	echo '{"id":"a"}' >line
+	run_apart jobq-push <line
+	same '0 a ' "$status $(jq -r .id <<<"$stdout") $stderr"
+	run_apart timeout 60 jobq-work --max-jobs 1 -- sh -c 'exit 75'
+	same '0 ' "$status $stderr"
+	jobq-cancel a >said
+	jobq-retry a >said
+	run_apart timeout 60 jobq-work --max-jobs 1 -- true
+	same '0 ' "$status $stderr"
+	state_is a completed
+}

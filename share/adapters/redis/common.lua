@@ -381,15 +381,17 @@ local function flush()
 	queue_counts, flow_counts = {}, {}
 end
 
--- Who listens is told, each queue once; what is told says nothing.
+-- Who listens is told, each queue once; what is told says nothing. A user who
+-- may not publish (Redis lets a new one do so nowhere) is no worse off than
+-- that others look later.
 local function ring()
 	local any = false
 	for queue in pairs(rings) do
-		redis.call('PUBLISH', key('ring', queue), '')
+		redis.pcall('PUBLISH', key('ring', queue), '')
 		any = true
 	end
 	if any then
-		redis.call('PUBLISH', key('ring'), '')
+		redis.pcall('PUBLISH', key('ring'), '')
 	end
 end
 
