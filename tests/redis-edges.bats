@@ -145,3 +145,76 @@ drop_lines() {
 	same '0 ' "$status $stderr"
 	state_is a completed
 }
+
+# --- keys of others ------------------------------------------------------------
+
+@test "redis: a key of ours that has another type is said before anything is written" {
+	local name keys
+	jobq-admin init >said
+	jq -nc '{id: "a", key: "k", flow: "f"}, {id: "b", needs: ["a"]},
+		{id: "c", run_at: "9999-12-31T23:59:59Z"},
+		{id: "d", expires_at: "9999-12-31T23:59:59Z"}' >lines
+	for name in job more line said event key paused claimed all due lease \
+		expiry failed queues needed risky ended dead inbox \
+		inbox-refused; do
+		cli SET "$(key "$name")" mine >said
+		keys=$(cli KEYS "$prefix:*" | sort)
+		run_apart jobq-push <lines
+		same "2 $name " "$status $name $stdout"
+		same 1 "${#stderr_lines[@]}"
+		has "$stderr" WRONGTYPE "$(key "$name")" string
+		same "$keys" "$(cli KEYS "$prefix:*" | sort)"
+		same mine "$(cli GET "$(key "$name")")"
+		cli DEL "$(key "$name")" >said
+	done
+	jobq-push <lines >pushed
+	same 4 "$(jobq-list | wc -l)"
+}
+
+@test "redis: a push that failed half way is in nobody's way, and made whole by the next" {
+	local name
+	for name in ready:q count:q total:f begin:f flow:f needs:a wants:b; do
+		prefix=t$BATS_TEST_NUMBER-${name/:/-}
+		JOBQ_URL="unix:$server/s?prefix=$prefix"
+		echo '{"id":"x"}' | jobq-push >pushed
+		cli SET "$(key "$name")" mine >said
+		jq -nc '{id: "a", queue: "q", flow: "f", key: "k", expires_at:
+			"9999-12-31T23:59:59Z"}, {id: "b", queue: "q",
+			needs: ["a"]}, {id: "d", queue: "q", run_at:
+			"2000-01-01T00:00:00Z", flow: "f"}' >lines
+		run_apart jobq-push <lines
+		same "2 $name " "$status $name $stdout"
+		has "$stderr" WRONGTYPE
+		cli DEL "$(key "$name")" >said
+		jobq-list --stats >said
+		jobq-list --stuck 1h >said
+		jobq-push <lines >pushed
+		same "$name a b d" "$name $(jq -r .id pushed | paste -sd ' ')"
+		timeout 60 jobq-work -j 2 --until-empty -- true
+		same "$name 4" \
+			"$name $(jobq-list --state completed | wc -l)"
+	done
+}
+
+# What no script leaves, but one that the server ended in its middle.
+@test "redis: an index that names a job that is not there stops no verb" {
+	local name
+	echo '{"id":"a"}' | jobq-push >pushed
+	for name in due lease expiry; do
+		cli ZADD "$(key "$name")" 1 ghost >said
+	done
+	cli ZADD "$(key ready:default)" -5 0000000000000099ghost >said
+	cli ZADD "$(key all)" 0.5 ghost >said
+	run_apart jobq-list --stats
+	same '0 ' "$status $stderr"
+	run_apart jobq-poll
+	same '0 a ' "$status $(jq -r .id <<<"$stdout") $stderr"
+	run_apart jobq-admin reap --dry-run
+	same '0 ' "$status $stderr"
+	run_apart timeout 60 jobq-work --until-empty -- true
+	same '0 ' "$status $stderr"
+	state_is a completed
+	for name in due lease expiry; do
+		same 0 "$(cli EXISTS "$(key "$name")")"
+	done
+}

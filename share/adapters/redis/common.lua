@@ -38,7 +38,7 @@
 --   meta          version, the last seq of a job, of an event, of one pruned
 --
 -- A script is not taken back when it fails: all that can fail comes before
--- the first write. Writes are gathered and made by flush(), each index by one
+-- the first write, and open.lua looks at the types of the keys. Writes are gathered and made by flush(), each index by one
 -- command. Times are milliseconds since 1970 by the server's clock.
 --
 -- A function is made anew at each call, and that takes the longer the more of
@@ -329,6 +329,9 @@ local function add_counts(name, counts)
 	end
 end
 
+-- A job is there when it is in job, so that is written behind its indexes and
+-- what else belongs to it: whoever pushes it again after a failure makes all
+-- of it.
 local function flush()
 	for name, members in pairs(zsets) do
 		local add, out = {}, {}
@@ -350,13 +353,6 @@ local function flush()
 	batch(ended, 'RPUSH', key('ended'))
 	batch(dead, 'RPUSH', key('dead'))
 	zsets, leased, let_go, ended, dead = {}, {}, {}, {}, {}
-	for id in pairs(changed) do
-		packed_jobs[id], repacked[id] = pack(jobs[id]), true
-	end
-	write(JOB, repacked, packed_jobs)
-	for id in pairs(changed) do
-		packed_jobs[id], changed[id] = nil, nil
-	end
 	local more = {}
 	for id in pairs(remade) do
 		local job = jobs[id]
@@ -364,6 +360,13 @@ local function flush()
 			job.flow)
 	end
 	write(MORE, remade, more)
+	for id in pairs(changed) do
+		packed_jobs[id], repacked[id] = pack(jobs[id]), true
+	end
+	write(JOB, repacked, packed_jobs)
+	for id in pairs(changed) do
+		packed_jobs[id], changed[id] = nil, nil
+	end
 	write(SAID, said_more, said)
 	local all = {}
 	for _, stages in pairs(queue_counts) do
@@ -465,10 +468,20 @@ local function load_said(ids)
 	end
 end
 
--- The ids of a part of a sorted set by time.
+-- The jobs of a part of a sorted set by time; they are read. What a push left
+-- there that failed half way is nobody's, and goes with the next flush().
 local function until_time(name, most)
-	return redis.call('ZRANGEBYSCORE', key(name), '-inf', now, 'LIMIT', 0,
-		most)
+	local ids, out = redis.call('ZRANGEBYSCORE', key(name), '-inf', now,
+		'LIMIT', 0, most), {}
+	load(ids)
+	for _, id in ipairs(ids) do
+		if jobs[id] then
+			out[#out + 1] = id
+		else
+			zset(key(name), id, false)
+		end
+	end
+	return out
 end
 
 -- What all lines of a job end with, but for its closing brace.

@@ -41,7 +41,6 @@ end
 local function lapse(can_expire)
 	local lines, failed = {}, {}
 	local ids = until_time('lease', 100)
-	load(ids)
 	load_said(ids)
 	for _, id in ipairs(ids) do
 		local line = lapse_to(id, jobs[id], lapsed(jobs[id]))
@@ -50,18 +49,13 @@ local function lapse(can_expire)
 			failed[#failed + 1] = line
 		end
 	end
-	if #ids > 0 then
-		flush()
-	end
+	flush()
 	ids = can_expire and until_time('expiry', 400) or {}
-	load(ids)
 	load_said(ids)
 	for _, id in ipairs(ids) do
 		lines[#lines + 1] = lapse_to(id, jobs[id], 'cancelled',
 			'cancelled', 'expired')
 	end
-	if #ids > 0 then
-		flush()
-	end
+	flush()
 	return lines, failed
 end

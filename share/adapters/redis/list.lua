@@ -56,15 +56,20 @@ end
 local function walk_seq(set)
 	local at, looks = tonumber(after or 0), 0
 	repeat
-		local members = redis.call('ZRANGEBYSCORE', set, '(' .. at,
-			'+inf', 'LIMIT', 0, math.min(math.max(limit, 10), 500))
+		local walked = redis.call('ZRANGEBYSCORE', set, '(' .. at,
+			'+inf', 'WITHSCORES', 'LIMIT', 0,
+			math.min(math.max(limit, 10), 500))
+		local members = {}
+		for i = 1, #walked, 2 do
+			members[#members + 1] = walked[i]
+		end
 		load(members)
-		for _, id in ipairs(members) do
+		for i, id in ipairs(members) do
 			local job = jobs[id]
 			if fits(job) and add(id, job, job.seq) then
 				return
 			end
-			at = job and job.seq or at
+			at = walked[2 * i]
 			cursor = at
 		end
 		looks = looks + #members
@@ -128,7 +133,6 @@ end
 local function walk_due(open, score, member)
 	local due, list = until_time('due', 1000), {}
 	local items = {}
-	load(due)
 	for _, id in ipairs(due) do
 		local job = jobs[id]
 		local one = { score = -job.priority, member = place(job, id) }

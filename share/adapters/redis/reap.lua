@@ -7,8 +7,6 @@ local answer = {}
 if truth(given(request.dry)) then
 	local leases, expired = until_time('lease', 250),
 		until_time('expiry', 250)
-	load(leases)
-	load(expired)
 	for _, id in ipairs(leases) do
 		local _, kind, reason = lapsed(jobs[id])
 		answer[#answer + 1] = '{"event":"' .. kind .. '","id":"' .. id

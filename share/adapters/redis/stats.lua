@@ -29,15 +29,15 @@ local function oldest(queue)
 	end
 	load(ids)
 	for _, id in ipairs(ids) do
-		local at = math.max(jobs[id].run, jobs[id].pushed)
-		first = math.min(first or at, at)
+		local job = jobs[id]
+		local at = job and math.max(job.run, job.pushed)
+		first = at and math.min(first or at, at) or first
 	end
 	return first
 end
 
 -- Jobs whose time has come, but that no claim has seen to yet, are ready.
 local due, overdue = until_time('due', 5000), {}
-load(due)
 for _, id in ipairs(due) do
 	local queue = jobs[id].queue
 	local of = overdue[queue] or { count = 0, first = jobs[id].run }

@@ -2,7 +2,6 @@
 
 local function due()
 	local ids = until_time('due', 500)
-	load(ids)
 	for _, id in ipairs(ids) do
 		local job = jobs[id]
 		leave(id, job)
