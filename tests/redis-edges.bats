@@ -218,3 +218,20 @@ drop_lines() {
 		same 0 "$(cli EXISTS "$(key "$name")")"
 	done
 }
+
+# --- numbers -------------------------------------------------------------------
+
+@test "redis: an epoch that no job has is said as it is counted, a whole number" {
+	local request
+	echo '{"id":"a"}' | jobq-push >pushed
+	jobq-claim -n 1 --worker w >claimed
+	request='{"events":[{"event":"alive","worker":"w","n":1,'
+	request+='"jobs":[["a",1],["a",4503599627370497]],'
+	request+='"line":"{\"event\":\"alive\""}]}'
+	ask settle "$request" >said
+	same '[["a",4503599627370497]]' "$(jq -c .lost said)"
+	has "$(<said)" 4503599627370497
+	ask claim '{"limit":0,"worker":"w","held":[["a",4503599627370497]]}' \
+		>said
+	has "$(<said)" '"epoch":4503599627370497,'
+}

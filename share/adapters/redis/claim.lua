@@ -95,7 +95,7 @@ for _, pair in ipairs(running) do
 		or job.stage ~= 'running'
 	if lost or job.cancel then
 		answer[#answer + 1] = '{"event":"stop","id":"' .. pair[1]
-			.. '","epoch":' .. pair[2] .. ',"reason":"'
+			.. '","epoch":' .. text_of(pair[2]) .. ',"reason":"'
 			.. (lost and 'lost' or 'cancel') .. '"}'
 	end
 end

@@ -38,8 +38,9 @@
 --   meta          version, the last seq of a job, of an event, of one pruned
 --
 -- A script is not taken back when it fails: all that can fail comes before
--- the first write, and open.lua looks at the types of the keys. Writes are gathered and made by flush(), each index by one
--- command. Times are milliseconds since 1970 by the server's clock.
+-- the first write, and open.lua looks at the types of the keys. Writes are
+-- gathered and made by flush(), each index by one command. Times are
+-- milliseconds since 1970 by the server's clock.
 --
 -- A function is made anew at each call, and that takes the longer the more of
 -- its surroundings it names; so stages and members are names, no numbers that

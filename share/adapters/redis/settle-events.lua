@@ -175,7 +175,7 @@ local function renew(event)
 	for _, named in ipairs(pairs_of(event)) do
 		local id, epoch = named[1], named[2]
 		local job = jobs[id]
-		local text = '["' .. id .. '",' .. epoch .. ']'
+		local text = '["' .. id .. '",' .. text_of(epoch) .. ']'
 		if not job or job.stage ~= 'running' or job.epoch ~= epoch
 			or job.worker ~= event.worker then
 			lost[#lost + 1] = text
