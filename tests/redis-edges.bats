@@ -146,6 +146,23 @@ drop_lines() {
 	state_is a completed
 }
 
+# bats test_tags=smoke
+@test "redis: a server that has no place for a client says so, and kills nobody" {
+	local i
+	own_server
+	jobq-admin init >said
+	background hold redis-cli -s "$own/s" SUBSCRIBE nothing
+	wait_until 20 grep -q subscribe hold.out
+	cli CONFIG SET maxclients 1 >said
+	# Each is closed before, or after, it has asked.
+	for i in {1..20}; do
+		run_apart timeout 20 jobq-push --name x
+		same "$i 75 " "$i $status $stdout"
+		same 1 "${#stderr_lines[@]}"
+		has "$stderr" 'max number of clients'
+	done
+}
+
 # --- keys of others ------------------------------------------------------------
 
 @test "redis: a key of ours that has another type is said before anything is written" {

@@ -71,17 +71,13 @@ struct jobq_redis {
 };
 
 /* --- redis_open.c: the driver's open and close (driver.h) --- */
-
 enum jobq_status jobq_redis_open(struct jobq_url *url,
     const struct jobq_adapter *adapter, enum jobq_store_mode mode,
     void **handle, struct jobq_err *err);
 void jobq_redis_close(void *handle);
 
 /* --- redis_wire.c --- */
-
-/*
- * A connection, be it a new one, on which the adapter's open.lua was content.
- */
+/* A connection, be it a new one, on which open.lua was content. */
 enum jobq_status jobq_redis_ready(
     struct jobq_redis *store, struct jobq_err *err);
 void jobq_redis_drop(struct jobq_redis *store);
@@ -91,6 +87,9 @@ void jobq_redis_drop(struct jobq_redis *store);
  * as one says that it needs. bound lives as long as the connection.
  */
 void jobq_redis_bind(redisContext *conn, struct jobq_redis_bound *bound);
+
+/* Writes what it can; done: all of it. false: it failed, see errno. */
+bool jobq_redis_write(redisContext *conn, int *done);
 
 /* The words of a command, which are others' and stay until it was asked. */
 struct jobq_redis_command {
@@ -120,7 +119,6 @@ enum jobq_status jobq_redis_said(
     struct jobq_redis *store, const redisReply *reply, struct jobq_err *err);
 
 /* --- redis_script.c --- */
-
 /*
  * Runs the text VERB.lua; more is its ARGV[3] and ARGV[4], either may be
  * NULL. The answer is an array, which the caller frees.
@@ -131,13 +129,11 @@ enum jobq_status jobq_redis_run(struct jobq_redis *store, const char *verb,
 void jobq_redis_scripts_release(struct jobq_redis *store);
 
 /* --- redis_inbox.c --- */
-
 /* Pushes the jobs of an answer that lists entries of the inbox (inbox.lua). */
 enum jobq_status jobq_redis_absorb(
     struct jobq_redis *store, const redisReply *entries, struct jobq_err *err);
 
 /* --- redis_listen.c --- */
-
 void jobq_redis_ear_init(struct jobq_redis_ear *ear);
 void jobq_redis_ear_release(struct jobq_redis_ear *ear);
 

@@ -144,7 +144,7 @@ write_rest(struct jobq_redis_ear *ear)
 {
 	int done = 0;
 
-	if (redisBufferWrite(ear->conn, &done) != REDIS_OK)
+	if (!jobq_redis_write(ear->conn, &done))
 		rest(ear);
 	else
 		jobq_bell_watch(&ear->bell, ear->conn->fd,

@@ -14,9 +14,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "banned.h"
@@ -154,19 +156,48 @@ receive(struct jobq_redis *store, struct jobq_err *err)
 		   : not_redis(store, err);
 }
 
-/* The next answer; in the meantime what is unsent is sent. */
+/* hiredis writes so that SIGPIPE would end who has not ignored it. */
+bool
+jobq_redis_write(redisContext *conn, int *done)
+{
+	const struct timespec at_once = { 0, 0 };
+	sigset_t broken, pending, before;
+	int error;
+	bool good;
+
+	sigemptyset(&broken);
+	sigaddset(&broken, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &broken, &before);
+	sigpending(&pending);
+	good = redisBufferWrite(conn, done) == REDIS_OK;
+	error = errno;
+	if (!good && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&broken, NULL, &at_once);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return good;
+}
+
+/*
+ * The next answer; in the meantime what is unsent is sent. A server that
+ * closes a connection may have said why before, which is an error.
+ */
 static enum jobq_status
 answer(struct jobq_redis *store, bool unsent, redisReply **reply,
     struct jobq_err *err)
 {
 	enum jobq_status status = JOBQ_OK;
+	bool broken = false;
 	void *got = NULL;
 	int sent = 0;
 
 	for (;;) {
-		if (unsent && redisBufferWrite(store->conn, &sent) != REDIS_OK)
-			return lost(store, errno, err);
-		unsent = unsent && !sent;
+		if (unsent && !jobq_redis_write(store->conn, &sent)) {
+			if (errno != EPIPE)
+				return lost(store, errno, err);
+			broken = true;
+		}
+		unsent = unsent && !sent && !broken;
 		if (redisReaderGetReply(store->conn->reader, &got) != REDIS_OK)
 			return not_redis(store, err);
 		if (got != NULL)
@@ -181,7 +212,11 @@ answer(struct jobq_redis *store, bool unsent, redisReply **reply,
 			return status;
 	}
 	*reply = got;
-	return JOBQ_OK;
+	if (!broken || (*reply)->type == REDIS_REPLY_ERROR)
+		return JOBQ_OK;
+	freeReplyObject(got);
+	*reply = NULL;
+	return lost(store, EPIPE, err);
 }
 
 void
