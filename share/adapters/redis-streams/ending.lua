@@ -131,10 +131,11 @@ local function prune(most)
 end
 
 -- Who waits for jobs is told when one can be taken; what is told says nothing.
+-- Where we may not publish they look later.
 local function ring()
 	if not any_ready then
 		return
 	end
-	call('PUBLISH', KEYS[1] .. ':ring:default', '')
-	call('PUBLISH', KEYS[1] .. ':ring', '')
+	pcall_redis('PUBLISH', KEYS[1] .. ':ring:default', '')
+	pcall_redis('PUBLISH', KEYS[1] .. ':ring', '')
 end
