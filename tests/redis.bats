@@ -439,7 +439,7 @@ refused() {
 	local type
 	jobq-admin init >said
 	drop '{"id":"a"}' 'no job'
-	for type in job line; do
+	for type in job ready:default; do
 		cli SET "$(key "$type")" mine >said
 		run_apart jobq-list
 		same '2 ' "$status $stdout"
