@@ -72,7 +72,8 @@ drop_lines() {
 		jobq-push >pushed
 	jq -r .id pushed | jobq-cancel >cancelled
 	same 4 "$(ask prune '{"limit":500,"older_ms":0}' | wc -l)"
-	same "$(for name in count:default meta queues; do key $name; done)" \
+	same "$(for name in count count:default meta queues \
+		stocked; do key $name; done)" \
 		"$(cli KEYS "$prefix:*" | sort)"
 	same 0 "$(cli HVALS "$(key count:default)" | sort -u)"
 }

@@ -13,9 +13,9 @@ local may = cjson.decode(ARGV[1])
 -- script fail behind its first writes, which nothing takes back.
 local TYPES = {
 	hash = { 'job', 'more', 'line', 'said', 'event', 'key', 'paused',
-		'claimed' },
+		'claimed', 'count' },
 	zset = { 'all', 'due', 'lease', 'expiry', 'failed' },
-	set = { 'queues', 'needed', 'risky' },
+	set = { 'queues', 'stocked', 'aparts', 'needed', 'risky' },
 	list = { 'ended', 'dead' },
 	stream = { 'inbox', 'inbox-refused' },
 }
