@@ -124,6 +124,7 @@ fail(struct jobq_task *task, const struct jobq_object *members)
 	const struct jobq_span *error = jobq_object_get(members, "error");
 	const struct jobq_span *retry = jobq_object_get(members, "retry");
 	const struct jobq_span *after = jobq_object_get(members, "retry_after");
+	struct jobq_buf *whole = &task->notes.error;
 	struct jobq_buf text = JOBQ_BUF_INIT;
 
 	outcome->known = outcome->answered = outcome->failed = true;
@@ -133,9 +134,12 @@ fail(struct jobq_task *task, const struct jobq_object *members)
 		jobq_note_retry_after(task, *after);
 	if (error == NULL)
 		jobq_buf_puts(&text, "the coprocess says no more than that");
-	else if (jobq_json_string(*error, &text, NULL) != JOBQ_OK) {
-		jobq_buf_clear(&text);
+	else if (error->at[0] != '"')
 		jobq_buf_add(&text, error->at, error->len);
+	else if (error->len > 2) {
+		jobq_note_error(task, *error);
+		jobq_json_string(
+		    (struct jobq_span){ whole->data, whole->len }, &text, NULL);
 	}
 	jobq_fail(&outcome->error, JOBQ_OK, "%s",
 	    text.len > 0 ? text.data : "an error without a text");

@@ -54,6 +54,17 @@ fail(struct jobq_verdict *verdict, const char *reason, bool retry)
 	verdict->retry = retry;
 }
 
+/* An error that is known before, all of it where an answer has told it. */
+static void
+fail_known(
+    struct jobq_verdict *verdict, const struct jobq_task *task, bool retry)
+{
+	fail(verdict, task->outcome.reason, retry);
+	verdict->error = task->outcome.error;
+	if (task->notes.error.len > 0)
+		verdict->error_json = &task->notes.error;
+}
+
 static void
 find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
     enum jobq_status result_status, const struct jobq_err *result_err)
@@ -62,8 +73,7 @@ find_by_status(struct jobq_task *task, struct jobq_verdict *verdict,
 	int code = WEXITSTATUS(wait_status);
 
 	if (task->outcome.failed) {
-		fail(verdict, task->outcome.reason, task->outcome.retry);
-		verdict->error = task->outcome.error;
+		fail_known(verdict, task, task->outcome.retry);
 	} else if (WIFSIGNALED(wait_status)) {
 		int number = WTERMSIG(wait_status);
 		const char *name = sigdescr_np(number);
@@ -109,8 +119,7 @@ find_by_notes(const struct jobq_task *task, struct jobq_verdict *verdict)
 	} else if (notes->retry_after_ms != JOBQ_ABSENT) {
 		verdict->retry_after_ms = notes->retry_after_ms;
 		if (task->outcome.failed) {
-			fail(verdict, task->outcome.reason, true);
-			verdict->error = task->outcome.error;
+			fail_known(verdict, task, true);
 			return true;
 		}
 		if (WIFSIGNALED(task->outcome.wait_status))
@@ -158,6 +167,7 @@ forget(struct jobq_verdict *verdict)
 	verdict->retry = false;
 	verdict->retry_after_ms = JOBQ_ABSENT;
 	verdict->error.text[0] = '\0';
+	verdict->error_json = NULL;
 }
 
 void
@@ -277,11 +287,24 @@ put_outcome(struct jobq_buf *out, const struct jobq_task *task)
 }
 
 static void
+put_error(struct jobq_buf *out, const struct jobq_verdict *verdict)
+{
+	const struct jobq_buf *json = verdict->error_json;
+	const char *text = verdict->error.text;
+
+	if (json == NULL) {
+		put_lossy(out, "error", text, strlen(text));
+		return;
+	}
+	put_name(out, "error");
+	jobq_buf_add(out, json->data, json->len);
+}
+
+static void
 put_failure(struct jobq_buf *out, const struct jobq_task *task,
     const struct jobq_verdict *verdict)
 {
-	put_lossy(
-	    out, "error", verdict->error.text, strlen(verdict->error.text));
+	put_error(out, verdict);
 	put_tail(out, "stdout_tail", &task->out);
 	put_tail(out, "stderr_tail", &task->err);
 	put_name(out, "retry");
@@ -335,8 +358,7 @@ jobq_attempt_tell(struct jobq_task *task, const struct jobq_verdict *verdict,
 	put_int(out, "attempt", task->tries + 1);
 	if (task->outcome.known)
 		put_outcome(out, task);
-	put_lossy(
-	    out, "error", verdict->error.text, strlen(verdict->error.text));
+	put_error(out, verdict);
 	put_seconds(out, "retry_after", delay_ms * 1000);
 	jobq_tell_end(task);
 }

@@ -48,17 +48,21 @@ code_unit(const char *text)
 
 /*
  * Adds a scanned string as it stands, but U+FFFD for \u0000 and for a lone
- * surrogate, which no envelope may hold.
+ * surrogate, which no envelope may hold, and no more characters once it has
+ * JOBQ_PIECE_MAX bytes.
  */
 static void
 put_clean(struct jobq_buf *out, struct jobq_span value)
 {
-	const char *end = value.at + value.len;
+	const char *end = value.at + value.len - 1;
+	size_t most = out->len + JOBQ_PIECE_MAX;
 
 	for (const char *at = value.at; at < end;) {
 		size_t len = 1;
 		bool bad = false;
 
+		if (out->len >= most && ((unsigned char)*at & 0xc0) != 0x80)
+			break;
 		if (at[0] == '\\' && at[1] == 'u') {
 			unsigned unit = code_unit(at);
 			bool pair = unit >= 0xd800 && unit < 0xdc00 &&
@@ -78,6 +82,7 @@ put_clean(struct jobq_buf *out, struct jobq_span value)
 			jobq_buf_add(out, at, len);
 		at += len;
 	}
+	jobq_buf_putc(out, '"');
 }
 
 /* A number of seconds; false when it is none or out of range. */
@@ -167,6 +172,13 @@ jobq_note_cancel(struct jobq_task *task, struct jobq_span value)
 		put_clean(cancel, value);
 	else
 		jobq_buf_puts(cancel, "\"cancel\"");
+}
+
+void
+jobq_note_error(struct jobq_task *task, struct jobq_span value)
+{
+	jobq_buf_clear(&task->notes.error);
+	put_clean(&task->notes.error, value);
 }
 
 static void

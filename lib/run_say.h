@@ -33,6 +33,8 @@ void jobq_note_output(struct jobq_task *task, struct jobq_span value);
 void jobq_note_snooze(struct jobq_task *task, struct jobq_span value);
 void jobq_note_retry_after(struct jobq_task *task, struct jobq_span value);
 void jobq_note_cancel(struct jobq_task *task, struct jobq_span value);
+/* A string, of which 64 KiB are kept. */
+void jobq_note_error(struct jobq_task *task, struct jobq_span value);
 bool jobq_note_has_progress(const struct jobq_task *task);
 void jobq_note_put_progress(struct jobq_task *task, struct jobq_buf *out);
 
@@ -53,6 +55,7 @@ struct jobq_verdict {
 	bool retry;			    /* failed: not for good */
 	int64_t retry_after_ms;		    /* JOBQ_ABSENT: not said */
 	struct jobq_err error;		    /* failed: what is to be said */
+	const struct jobq_buf *error_json;  /* or NULL; all of the error */
 };
 /* Of a task whose work is over, or that was stopped before it began. */
 void jobq_verdict_find(struct jobq_task *task, struct jobq_verdict *verdict);

@@ -93,6 +93,7 @@ clear_notes(struct jobq_notes *notes)
 		clear_text(&notes->progress[i]);
 	clear_text(&notes->output);
 	clear_text(&notes->cancel);
+	clear_text(&notes->error);
 	notes->snooze_ms = JOBQ_ABSENT;
 	notes->retry_after_ms = JOBQ_ABSENT;
 	notes->dropped = 0;
@@ -152,6 +153,7 @@ jobq_task_free(struct jobq_task *task)
 		jobq_buf_release(&task->notes.progress[i]);
 	jobq_buf_release(&task->notes.output);
 	jobq_buf_release(&task->notes.cancel);
+	jobq_buf_release(&task->notes.error);
 	free(task);
 }
 

@@ -49,6 +49,7 @@ struct jobq_notes {
 	struct jobq_buf progress[JOBQ_PROGRESS_MEMBERS]; /* not told yet */
 	struct jobq_buf output; /* the result, len 0: none was given */
 	struct jobq_buf cancel; /* the reason as JSON, len 0: none */
+	struct jobq_buf error;	/* an answer's, as JSON, len 0: none */
 	int64_t snooze_ms, retry_after_ms; /* JOBQ_ABSENT: not asked for */
 	uint64_t dropped;
 	bool skipping, complained;

@@ -245,6 +245,28 @@ says() {
 		(.[2] | .error == "{\"code\":5}" and .retry)' out | json .
 }
 
+@test "run: an error of a coprocess is told whole, but for what no line may hold" {
+	handler <<-'END'
+		take
+		say '{"id":"1","error":"a\u0000b\ud800\n\ud83d\ude00\"","retry":false}'
+		take
+		printf '{"id":"2","error":"%05000d","retry":false}\n' 0
+		take
+		printf '{"id":"3","error":"%065533dé and more","retry":false}\n' 0
+		take
+		echo '{"id":"4","error":"","retry":false}'
+	END
+	jobs_to 4 >in
+	go
+	same 1 "$status"
+	same "1=failed 2=failed 3=failed 4=failed" "$(ends)"
+	jq -s 'map(select(.event == "failed").error) |
+		.[0] == "a\ufffdb\ufffd\n\ud83d\ude00\"" and
+		(.[1] | length == 5000) and (.[2] | length == 65534) and
+		(.[2] | endswith("0\u00e9")) and
+		.[3] == "an error without a text"' out | json .
+}
+
 @test "run: the events of a coprocess are completed and do what they say" {
 	handler <<-'END'
 		take
