@@ -848,6 +848,26 @@ stdin=completed text=completed why=failed zero=completed" "$(ends | fold -sw 60 
 		"$(jq -rj 'select(.event == "completed").output' out)"
 }
 
+@test "handlers: python-handler answers once, whatever the function does" {
+	cat >h.py <<-'END'
+		import os, sys
+		def run(job):
+		    if job["id"] == "long": raise ValueError("y" * 3000000)
+		    if job["id"] == "fork": os.fork()
+		    if job["id"] == "none": sys.stdout = sys.stderr = None
+		    return job["id"]
+	END
+	printf '{"id":"%s"}\n' long fork a b none c >in
+	timeout -k 5 60 jobq-run --coprocess --timeout 20 -- \
+		"$TOP/share/handlers/python-handler" h.py <in >out 2>err ||
+		same 1 $?
+	same "a=completed b=completed c=completed fork=completed $(:
+		)long=failed none=completed" "$(ends)"
+	jq -r 'select(.id == "long").error // empty' out >error
+	same 'ValueError: yyyyy' "$(head -c 17 error)"
+	lacks "$(<err)" 'does not have'
+}
+
 @test "handlers: python-handler says what is wrong with its file" {
 	echo '{"id":"a"}' >in
 	echo 'x = 1' >h.py
