@@ -264,6 +264,27 @@ part' "$(jq -r 'select(.stream == "stdout").text' out)"
 	done <pids
 }
 
+@test "crew-shim: where a crew goes the plugins of the next are found" {
+	crew goes <<-'END'
+		import os
+		class Crew:
+		    async def kickoff_async(self, inputs):
+		        os.chdir("/")
+		        os.environ.clear()
+		        return "gone"
+		def create_crew(settings):
+		    return Crew()
+	END
+	{
+		request goes
+		request demo
+	} >in
+	PLUGIN_DIR=plugins go
+	same 0 "$status"
+	same '"gone"' "$(told goes)"
+	same '"demo was told nothing"' "$(told demo)"
+}
+
 @test "crew-shim: a program gets the request as it is written" {
 	program cat <<-'END'
 		#!/bin/sh

@@ -12,6 +12,8 @@ from jobq import Failed, line
 
 OUTPUT_MOST = 1 << 20  # bytes of its JSON text, as jobq-run has it
 HOLD_SECONDS = 2  # for those who hold a finished program's output
+# Crews may go to another folder, and change their environment.
+PLUGINS = os.path.abspath(os.environ.get("PLUGIN_DIR") or "../plugins")
 
 # One loop for all: what a crew keeps between calls may be bound to it.
 loop = asyncio.new_event_loop()
@@ -27,8 +29,7 @@ def folder_of(name):
     if not isinstance(name, str) or name in ("", ".", "..") \
             or "/" in name or "\0" in name:
         return None
-    plugins = os.environ.get("PLUGIN_DIR") or "../plugins"
-    return os.path.join(plugins, name, "crew")
+    return os.path.join(PLUGINS, name, "crew")
 
 
 def load(name, path):
