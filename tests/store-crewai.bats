@@ -180,6 +180,18 @@ worker() {
 	same 3 "$(cli XLEN plugin:requests)"
 }
 
+@test "crewai: a name with a NUL is no plugin's, and is said" {
+	request '{"plugin_run_id":"r","plugin_name":"de\u0000mo","user_id":1,
+		"settings":{}}'
+	run_apart worker
+	same 1 "$status"
+	has "$stderr" 'bad_entry: Plugin crew not found: de'
+	same "$(result r failed null '"Plugin crew not found: de\u0000mo"')" \
+		"$(results)"
+	same '' "$(pending)"
+	jobq-list --json --state failed | json '.ended.reason == "bad_entry"'
+}
+
 @test "crewai: what fails is published once, and acknowledged" {
 	local seconds=1.5
 	run_request r1

@@ -27,6 +27,11 @@ local function bury(entry, job, ended)
 	call('XADD', parameter.dead, '*', unpack(words))
 end
 
+-- No line may hold a NUL, but a plugin may be asked for by one.
+local function without_nul(text)
+	return (string.gsub(text, '%z', '\239\191\189'))
+end
+
 -- The end of a job for good. ended is told in result.lua.
 local function finish(entry, job, kind, ended)
 	local words = parameter.results ~= '' and result_of(kind, ended, job)
@@ -39,7 +44,8 @@ local function finish(entry, job, kind, ended)
 	call('XACK', STREAM, GROUP, entry)
 	forget(entry)
 	job.state, job.ended, job.waits = kind, now, nil
-	job.reason, job.error = ended.reason, ended.error
+	job.reason = ended.reason
+	job.error = ended.error and without_nul(ended.error)
 	keep_ended(entry, job, kind)
 end
 
@@ -50,7 +56,8 @@ local function fail(entry, job, reason, text)
 		.. '"' .. (running and job.worker and ',"epoch":' .. job.epoch
 			.. ',"worker":' .. quote(job.worker) or '')
 		.. ',"at":"' .. time(now) .. '","reason":"' .. reason
-		.. '","error":' .. quote(text) .. ',"state":"failed"}'
+		.. '","error":' .. quote(without_nul(text))
+		.. ',"state":"failed"}'
 	finish(entry, job, 'failed', { reason = reason, error = text })
 end
 
