@@ -11,7 +11,6 @@ setup() {
 	local missing
 	! missing=$("$TOP/tests/support/servers/redis" missing) ||
 		skip "$missing"
-	type -P npm >/dev/null || skip 'npm is not installed'
 	timeout 120 npm install --cache "$PWD/npm" --silent \
 		--no-audit --no-fund redis@4
 	dir=$(mktemp -d "$BATS_RUN_TMPDIR/r.XXXXXX")
