@@ -52,13 +52,13 @@ void
 jobq_coprocess_err(struct jobq_coprocess *co, const char *bytes, size_t len)
 {
 	struct jobq_task *task = last_given(co);
-	size_t shown = strcspn(bytes, "\n");
+	const char *end = memchr(bytes, '\n', len);
 
 	if (task != NULL)
 		jobq_tell_bytes(task, &task->err, bytes, len);
 	else
 		complain(co, "writes while it has no job", bytes,
-		    shown < len ? shown : len);
+		    end == NULL ? len : (size_t)(end - bytes));
 }
 
 /* --- whose line it is ---------------------------------------------------- */
