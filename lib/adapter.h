@@ -69,10 +69,13 @@ bool jobq_adapter_reads(const struct jobq_adapter *adapter, const char *verb);
 bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
 
 /*
- * Whether a parameter may have this value: at most 63 of A-Z a-z 0-9 and
- * _ . : { } -
+ * The value of the parameter of this number: what the URL says, which is taken
+ * from it, or else its default; either's own. JOBQ_CONFIG: it is not at most
+ * 63 of A-Z a-z 0-9 _ . : { } -
  */
-bool jobq_adapter_may_be(const char *value);
+enum jobq_status jobq_adapter_take(const struct jobq_adapter *adapter,
+    size_t number, struct jobq_url *url, const char **value,
+    struct jobq_err *err);
 
 /*
  * Adds the text FOLDER/file to out, each line "-- include NAME" replaced by

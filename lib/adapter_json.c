@@ -125,14 +125,32 @@ read_scalars(struct jobq_adapter *adapter, const struct jobq_object *object,
 	return status == JOBQ_OK ? read_fencing(adapter, object, err) : status;
 }
 
-bool
-jobq_adapter_may_be(const char *value)
+static bool
+may_be_value(const char *value)
 {
 	size_t len =
 	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			  "abcdefghijklmnopqrstuvwxyz0123456789_.:{}-");
 
 	return len <= VALUE_MAX && value[len] == '\0';
+}
+
+enum jobq_status
+jobq_adapter_take(const struct jobq_adapter *adapter, size_t number,
+    struct jobq_url *url, const char **value, struct jobq_err *err)
+{
+	const struct jobq_adapter_parameter *parameter =
+	    &adapter->parameter[number];
+
+	*value = jobq_url_take(url, parameter->name);
+	if (*value == NULL)
+		*value = parameter->value;
+	return may_be_value(*value)
+		   ? JOBQ_OK
+		   : jobq_fail(err, JOBQ_CONFIG,
+			 "%s=%s: a value is at most 63 of A-Z, a-z, 0-9, "
+			 "'_', '.', ':', '{', '}' and '-'",
+			 parameter->name, *value);
 }
 
 static bool
@@ -175,7 +193,7 @@ read_parameters(struct jobq_adapter *adapter, const struct jobq_object *object,
 		status = jobq_json_string(member.value, &text, NULL);
 		add_parameter(adapter, &cap, name, jobq_buf_detach(&text));
 		if (status == JOBQ_OK && may_be_parameter(name) &&
-		    jobq_adapter_may_be(
+		    may_be_value(
 			adapter->parameter[adapter->parameters - 1].value))
 			continue;
 		status = bad_member(adapter, "parameters",

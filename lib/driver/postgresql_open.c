@@ -182,22 +182,20 @@ static enum jobq_status
 read_values(struct jobq_pg *store, struct jobq_url *url, struct jobq_err *err)
 {
 	const struct jobq_adapter *adapter = store->adapter;
+	enum jobq_status status;
 
 	store->value =
 	    jobq_xcalloc(adapter->parameters + 1, sizeof *store->value);
 	store->value[0] = (struct jobq_sql_value){ "schema", store->schema };
 	for (size_t i = 0; i < adapter->parameters; i++) {
-		const char *name = adapter->parameter[i].name;
-		const char *value = jobq_url_take(url, name);
+		const char *value = NULL;
 
-		if (value == NULL)
-			value = adapter->parameter[i].value;
-		if (!jobq_adapter_may_be(value))
-			return jobq_fail(err, JOBQ_CONFIG,
-			    "%s=%s: a value is at most 63 of A-Z, a-z, 0-9, "
-			    "'_', '.', ':', '{', '}' and '-'",
-			    name, value);
-		store->value[i + 1] = (struct jobq_sql_value){ name, value };
+		status = jobq_adapter_take(adapter, i, url, &value, err);
+		if (status != JOBQ_OK)
+			return status;
+		store->value[i + 1] =
+		    (struct jobq_sql_value){ adapter->parameter[i].name,
+			    value };
 	}
 	store->texts.value = store->value;
 	store->texts.values = adapter->parameters + 1;

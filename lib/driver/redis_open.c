@@ -201,21 +201,17 @@ read_parameters(
     struct jobq_redis *store, struct jobq_url *url, struct jobq_err *err)
 {
 	const struct jobq_adapter *adapter = store->adapter;
+	enum jobq_status status;
 
 	jobq_buf_putc(&store->parameters, '{');
 	for (size_t i = 0; i < adapter->parameters; i++) {
-		const char *name = adapter->parameter[i].name;
-		const char *value = jobq_url_take(url, name);
+		const char *value = NULL;
 
-		if (value == NULL)
-			value = adapter->parameter[i].value;
-		if (!jobq_adapter_may_be(value))
-			return jobq_fail(err, JOBQ_CONFIG,
-			    "%s=%s: a value is at most 63 of A-Z, a-z, 0-9, "
-			    "'_', '.', ':', '{', '}' and '-'",
-			    name, value);
+		status = jobq_adapter_take(adapter, i, url, &value, err);
+		if (status != JOBQ_OK)
+			return status;
 		jobq_buf_printf(&store->parameters, "%s\"%s\":\"%s\"",
-		    i == 0 ? "" : ",", name, value);
+		    i == 0 ? "" : ",", adapter->parameter[i].name, value);
 	}
 	jobq_buf_putc(&store->parameters, '}');
 	return JOBQ_OK;
