@@ -22,3 +22,13 @@ teardown() { common_teardown; }
 	json '.attempts == 2000 and .kills >= 50 and .lost == 0 and
 		.unexpected == 0 and .duplicates <= .bound' <<<"${lines[-1]}"
 }
+
+@test "redis: P5 five kills of the server lose nothing, and end no process" {
+	run_apart timeout -k 5 240 "$TOP/tests/chaos/kill-run" \
+		--store redis --stops 5 --kills 0 --jobs 300 --lease 3
+	echo "$stderr"
+	echo "$stdout"
+	same 0 "$status"
+	json '.acknowledged == 300 and .outcomes == {completed: 300}
+		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
+}
