@@ -124,7 +124,8 @@ for text in seen:
 		mkfifo in
 		exec 8<>in
 		# shellcheck disable=SC2086 # several words
-		spawn timeout 60 $command -S "$url" <in >out 2>err
+		spawn sh -c 'exec timeout 60 "$@" <in' sh $command -S "$url" \
+			>out 2>err
 		# A store's program of the one before may end late.
 		wait_until 20 grep -q "${command%% *}" lines
 		pid=$(pgrep -P "$spawned_pid")

@@ -99,8 +99,9 @@ json() {
 }
 
 # spawn COMMAND...: runs it in the background, its pid in $spawned_pid, to be
-# killed by teardown with all its children. Standard input is empty unless redirected; what bats
-# keeps open is closed, or bats would wait for the process.
+# killed by teardown with all its children. Standard input is /dev/null, as the
+# shell gives it to what it runs in the background, even where spawn's own is
+# another; what bats keeps open is closed, or bats would wait for the process.
 spawn() {
 	"$@" 3>&- 4>&- &
 	spawned_pid=$!
