@@ -2,11 +2,13 @@
  * What the files of the coprocess handler share: run_coprocess.c gives jobs
  * to processes and decides what becomes of them, run_coprocess_process.c
  * starts, reads and ends the processes, run_coprocess_input.c writes to them,
- * run_coprocess_line.c understands what they say.
+ * run_coprocess_line.c understands what they say, and run_coprocess_long.c
+ * shortens it.
  */
 #ifndef JOBQ_RUN_COPROCESS_H
 #define JOBQ_RUN_COPROCESS_H
 
+#include "run_coprocess_long.h"
 #include "run_engine.h"
 #include "run_exec.h"
 
@@ -41,8 +43,10 @@ struct jobq_coprocess {
 	bool due;	      /* it may be written to when the round ends */
 	struct jobq_buf line; /* of standard output, not whole yet */
 	bool skipping;	      /* inside a line too long for an answer */
-	bool heard;	      /* standard error, since the last read */
-	bool answered;	      /* at least once */
+	bool shortening;      /* which began as one */
+	struct jobq_long answer;
+	bool heard;    /* standard error, since the last read */
+	bool answered; /* at least once */
 	bool complained;
 	bool died;	    /* nobody had asked it to end */
 	const char *closed; /* the stream it closed, by which it died; NULL */

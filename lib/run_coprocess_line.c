@@ -6,7 +6,9 @@
  *
  * or an event about a job it has in hand, or else output: of the last job
  * that it was given, for the line says not of which. A line that grows longer
- * than any answer may be becomes output as it comes.
+ * than any answer may be becomes output as it comes; one that began as an
+ * answer is shortened, so that its job does not wait for ever: its output is
+ * counted as dropped.
  */
 #include "run_coprocess.h"
 
@@ -111,8 +113,11 @@ static void
 complete(struct jobq_task *task, const struct jobq_object *members)
 {
 	const struct jobq_span *output = jobq_object_get(members, "output");
+	const struct jobq_coprocess *co = task->work;
 
-	if (output != NULL)
+	if (co->skipping && co->answer.output_len > 0)
+		jobq_note_too_long(task, co->answer.output_len);
+	else if (output != NULL)
 		jobq_note_output(task, *output);
 	task->outcome.known = task->outcome.answered = true;
 }
@@ -345,6 +350,41 @@ take_line(struct jobq_coprocess *co, const char *line, size_t len)
 	put_output(co, "\n", 1);
 }
 
+/* Inside a line that is too long; the end of one that began as an answer. */
+static void
+take_rest(struct jobq_coprocess *co, const char *bytes, size_t len, bool last)
+{
+	struct jobq_long *answer = &co->answer;
+
+	if (!co->shortening) {
+		put_output(co, bytes, len);
+		if (last)
+			put_output(co, "\n", 1);
+	} else {
+		jobq_long_add(answer, bytes, len);
+		if (last && (answer->lost || !take_object(co, answer->text.data,
+						 answer->text.len)))
+			complain(co, "wrote a line too long for an answer",
+			    answer->text.data, answer->text.len);
+	}
+	if (last)
+		co->skipping = co->shortening = false;
+}
+
+/* What there is of a line shows that it is longer than an answer may be. */
+static void
+begin_rest(struct jobq_coprocess *co)
+{
+	struct jobq_buf *line = &co->line;
+
+	co->skipping = true;
+	co->shortening = jobq_long_is_answer(line->data, line->len);
+	if (co->shortening)
+		jobq_long_begin(&co->answer);
+	take_rest(co, line->data, line->len, false);
+	jobq_buf_release(line);
+}
+
 /* A part of a line; last: it ends the line. */
 static void
 take_part(struct jobq_coprocess *co, const char *bytes, size_t len, bool last)
@@ -353,15 +393,15 @@ take_part(struct jobq_coprocess *co, const char *bytes, size_t len, bool last)
 	struct jobq_buf *line = &co->line;
 
 	if (!co->skipping && line->len + len > most) {
-		put_output(co, line->data, line->len);
-		jobq_buf_release(line);
-		co->skipping = true;
+		size_t room = most - line->len;
+
+		jobq_buf_add(line, bytes, room);
+		bytes += room;
+		len -= room;
+		begin_rest(co);
 	}
 	if (co->skipping) {
-		put_output(co, bytes, len);
-		if (last)
-			put_output(co, "\n", 1);
-		co->skipping = !last;
+		take_rest(co, bytes, len, last);
 	} else if (last && line->len == 0) {
 		take_line(co, bytes, len);
 	} else {

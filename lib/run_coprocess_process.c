@@ -188,6 +188,7 @@ begin(struct jobq_coprocess *co)
 	co->process.exited = false;
 	co->process.tmpdir = co->tmpdir.path;
 	co->process.serial = ++co->run->serial;
+	co->shortening = false;
 	co->skipping = co->answered = co->complained = co->died = false;
 	co->closed = NULL;
 	co->term_at_ms = co->kill_at_ms = co->abandon_at_ms = 0;
@@ -358,4 +359,5 @@ jobq_coprocess_release(struct jobq_coprocess *co)
 	jobq_tmpdir_release(&co->tmpdir);
 	jobq_buf_release(&co->in);
 	jobq_buf_release(&co->line);
+	jobq_long_release(&co->answer);
 }

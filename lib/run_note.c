@@ -130,11 +130,17 @@ jobq_note_progress(struct jobq_task *task, const struct jobq_object *members)
 }
 
 void
+jobq_note_too_long(struct jobq_task *task, uint64_t len)
+{
+	task->notes.dropped += len;
+	complain(task, "an output longer than --output-limit");
+}
+
+void
 jobq_note_output(struct jobq_task *task, struct jobq_span value)
 {
 	if (value.len > task->run->options.output_limit_bytes) {
-		task->notes.dropped += value.len;
-		complain(task, "an output longer than --output-limit");
+		jobq_note_too_long(task, value.len);
 		return;
 	}
 	jobq_buf_clear(&task->notes.output);

@@ -30,6 +30,8 @@ void jobq_note_bytes(struct jobq_task *task, const char *bytes, size_t len);
 void jobq_note_progress(
     struct jobq_task *task, const struct jobq_object *members);
 void jobq_note_output(struct jobq_task *task, struct jobq_span value);
+/* An output of so many bytes that was not kept. */
+void jobq_note_too_long(struct jobq_task *task, uint64_t len);
 void jobq_note_snooze(struct jobq_task *task, struct jobq_span value);
 void jobq_note_retry_after(struct jobq_task *task, struct jobq_span value);
 void jobq_note_cancel(struct jobq_task *task, struct jobq_span value);

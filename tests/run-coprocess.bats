@@ -522,6 +522,42 @@ says() {
 	no_naps
 }
 
+@test "run: an answer of a coprocess that is too long ends its job all the same" {
+	cat >h <<-'END'
+		#!/usr/bin/env python3
+		import json, sys
+		long = "\u00e4\\u00e4\\\"," * 200000
+		for line in sys.stdin:
+		    job = json.loads(line)
+		    print(job["input"] % {"id": '"id":"%s"' % job["id"],
+		        "long": '"' + long + '"'}, flush=True)
+	END
+	chmod +x h
+	printf '{"id":"%s","input":"%s"}\n' \
+		behind '{\"output\":%(long)s,%(id)s}' \
+		before '{ %(id)s, \"output\" : [{\"a\":%(long)s}, \"}\"]}' \
+		short '{%(id)s,\"output\":[\"id\"]}' \
+		error '{%(id)s,\"error\":%(long)s,\"retry\":false}' \
+		event '{\"event\":\"completed\",%(id)s,\"output\":%(long)s}' \
+		deep '{%(id)s,\"x\":{\"id\":\"no\",\"y\":%(long)s},\"output\":7}' \
+		shorter '{%(id)s,\"output\":8}' >in
+	for depth in 1 7; do
+		go -j "$depth" --depth "$depth" --output-limit 64KiB
+		same 1 "$status"
+		same "$(printf '%s\n' before=completed,null,true \
+			behind=completed,null,true deep=completed,7,false \
+			error=failed,null,false event=completed,null,true \
+			short=completed,'["id"]',false shorter=completed,8,false)" \
+			"$(jq -r 'select(.event == ("completed", "failed"))
+				| "\(.id)=\(.event),\(.output | tojson),\(
+				(.dropped // 0) > 1600000)"' out | sort)"
+		jq -se 'map(select(.id == "error" and .event == "failed"))[0]
+			| .retry == false and (.error | length > 10000
+				and startswith("\u00e4\u00e4\",\u00e4"))' out
+		has "$(<err)" "an output longer than --output-limit"
+	done
+}
+
 @test "run: an endless line of a coprocess is bounded" {
 	handler <<-'END'
 		take
