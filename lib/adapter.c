@@ -203,6 +203,7 @@ jobq_adapter_free(struct jobq_adapter *adapter)
 	}
 	free(adapter->parameter);
 	free(adapter->when);
+	free(adapter->slot);
 	free(adapter->base);
 	jobq_adapter_free(adapter->under);
 	free(adapter);
@@ -233,6 +234,15 @@ bool
 jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb)
 {
 	return in_list(adapter->hints, verb);
+}
+
+const char *
+jobq_adapter_slot(const struct jobq_adapter *adapter)
+{
+	for (; adapter != NULL; adapter = adapter->under)
+		if (adapter->slot != NULL)
+			return adapter->slot;
+	return NULL;
 }
 
 /* The file of the adapter or of the nearest base that has one; its path. */

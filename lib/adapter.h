@@ -42,6 +42,8 @@ struct jobq_adapter {
 	struct jobq_adapter_parameter *parameter;
 	size_t parameters;
 	char *when; /* JSON: what else holds for values of parameters; NULL */
+	char
+	    *slot; /* the parameter that names the key that all go with; NULL */
 	char *base; /* the name of the adapter that has the other texts; NULL */
 	struct jobq_adapter *under; /* that adapter; owned */
 	int bases_left;		    /* how many more may stand below */
@@ -76,6 +78,12 @@ bool jobq_adapter_hints(const struct jobq_adapter *adapter, const char *verb);
 enum jobq_status jobq_adapter_take(const struct jobq_adapter *adapter,
     size_t number, struct jobq_url *url, const char **value,
     struct jobq_err *err);
+
+/*
+ * The parameter whose value is a key, beside which a cluster keeps all others;
+ * NULL: there is none. An adapter has that of its base, unless it says its own.
+ */
+const char *jobq_adapter_slot(const struct jobq_adapter *adapter);
 
 /*
  * Adds the text FOLDER/file to out, each line "-- include NAME" replaced by

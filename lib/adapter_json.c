@@ -219,23 +219,22 @@ read_when(struct jobq_adapter *adapter, const struct jobq_object *object,
 	return JOBQ_OK;
 }
 
-/* Whether there is such an adapter is found when it is looked for. */
+/* A name; an absent member stays NULL. */
 static enum jobq_status
-read_base(struct jobq_adapter *adapter, const struct jobq_object *object,
-    struct jobq_err *err)
+read_name(const struct jobq_adapter *adapter, const struct jobq_object *object,
+    const char *member, const char *must, char **name, struct jobq_err *err)
 {
-	const struct jobq_span *base = jobq_object_get(object, "base");
+	const struct jobq_span *value = jobq_object_get(object, member);
 	struct jobq_buf text = JOBQ_BUF_INIT;
 
-	if (base == NULL)
+	if (value == NULL)
 		return JOBQ_OK;
-	if (jobq_json_string(*base, &text, NULL) != JOBQ_OK) {
+	if (jobq_json_string(*value, &text, NULL) != JOBQ_OK) {
 		jobq_buf_release(&text);
-		return bad_member(
-		    adapter, "base", "the name of an adapter", err);
+		return bad_member(adapter, member, must, err);
 	}
 	jobq_buf_puts(&text, "");
-	adapter->base = jobq_buf_detach(&text);
+	*name = jobq_buf_detach(&text);
 	return JOBQ_OK;
 }
 
@@ -271,7 +270,12 @@ jobq_adapter_read(struct jobq_adapter *adapter, struct jobq_err *err)
 	if (status == JOBQ_OK)
 		status = read_when(adapter, &object, err);
 	if (status == JOBQ_OK)
-		status = read_base(adapter, &object, err);
+		status = read_name(adapter, &object, "slot",
+		    "the name of a parameter", &adapter->slot, err);
+	/* Whether there is such an adapter is found when it is looked for. */
+	if (status == JOBQ_OK)
+		status = read_name(adapter, &object, "base",
+		    "the name of an adapter", &adapter->base, err);
 	jobq_object_release(&object);
 	jobq_buf_release(&text);
 	return status;

@@ -1,20 +1,23 @@
 /*
  * The driver of Redis: keys under one prefix, its texts from an adapter.
  *
- * A verb is the script VERB.lua, called with KEYS[1] = the prefix, ARGV[1] =
- * the request and ARGV[2] = the adapter's parameters, an object of strings
- * (and what redis_script.c tells).
+ * A verb is the script VERB.lua, called with KEYS[1] = the prefix, or what the
+ * adapter's "slot" names, ARGV[1] = the request and ARGV[2] = the prefix and
+ * the adapter's parameters, an object of strings (and what redis_script.c
+ * tells).
  * A script is one step of the server, so a verb is done whole; its answer is
  * an array of lines, which the server sends when its append-only file says
  * that it may; an element that begins with a comma goes on with the line
  * before it. An answer whose first element is "inbox" is no answer yet: see
- * redis_inbox.c.
+ * redis_inbox.c. One that begins with "out" has something for other nodes of a
+ * cluster first: see redis_cluster.c.
  */
 #include "redis_inside.h"
 
 #include "clock.h"
 #include "json.h"
 #include "line.h"
+#include "log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,13 +75,13 @@ is_line(const struct jobq_buf *text)
 
 /* A line is an element and those that follow it and begin with a comma. */
 static enum jobq_status
-hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
-    void *context, struct jobq_err *err)
+hand_out(struct jobq_redis *store, const redisReply *reply, size_t first,
+    jobq_line_fn *line, void *context, struct jobq_err *err)
 {
 	struct jobq_buf whole = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
 
-	for (size_t i = 0; i < reply->elements && status == JOBQ_OK; i++) {
+	for (size_t i = first; i < reply->elements && status == JOBQ_OK; i++) {
 		const redisReply *element = reply->element[i];
 		const redisReply *next =
 		    i + 1 < reply->elements ? reply->element[i + 1] : NULL;
@@ -111,6 +114,25 @@ hand_out(struct jobq_redis *store, const redisReply *reply, jobq_line_fn *line,
 	return status;
 }
 
+/* What cannot be written now is the next call's, if jobs were taken. */
+static enum jobq_status
+carry(struct jobq_redis *store, const redisReply *reply, size_t *first,
+    struct jobq_err *err)
+{
+	struct jobq_err why = { .text = "" };
+	bool may_wait = false;
+	enum jobq_status status =
+	    jobq_redis_carry(store, reply, first, &may_wait, &why);
+
+	if (status == JOBQ_OK)
+		return JOBQ_OK;
+	if (!may_wait)
+		return jobq_fail(err, status, "%s", why.text);
+	jobq_log(
+	    JOBQ_WARNING, "endings are not acknowledged yet: %s", why.text);
+	return JOBQ_OK;
+}
+
 static enum jobq_status
 redis_call(void *handle, const char *verb, const char *request, size_t len,
     int64_t deadline, jobq_line_fn *line, void *context, struct jobq_err *err)
@@ -120,6 +142,7 @@ redis_call(void *handle, const char *verb, const char *request, size_t len,
 	const char *more[2] = { NULL, NULL };
 	redisReply *reply = NULL;
 	enum jobq_status status;
+	size_t first = 0;
 
 	store->begun = jobq_mono_ms();
 	store->deadline = deadline;
@@ -144,7 +167,9 @@ redis_call(void *handle, const char *verb, const char *request, size_t len,
 			    store, verb, request, len, more, &reply, err);
 	}
 	if (status == JOBQ_OK)
-		status = hand_out(store, reply, line, context, err);
+		status = carry(store, reply, &first, err);
+	if (status == JOBQ_OK)
+		status = hand_out(store, reply, first, line, context, err);
 	if (reply != NULL)
 		freeReplyObject(reply);
 	jobq_buf_release(&settings);

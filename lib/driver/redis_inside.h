@@ -1,5 +1,6 @@
 /*
- * Shared by the files of the driver: the store, its connection, its scripts.
+ * Shared by the files of the driver: the store, its scripts. Its connection is
+ * in redis_wire.h.
  */
 #ifndef JOBQ_REDIS_INSIDE_H
 #define JOBQ_REDIS_INSIDE_H
@@ -57,8 +58,13 @@ struct jobq_redis {
 	const struct jobq_adapter *adapter;
 	enum jobq_store_mode mode;
 	const char *prefix; /* the URL's own */
+	const char *key;    /* KEYS[1]: that, or what the adapter says */
 	bool listens;
 	struct jobq_redis_settings settings;
+	/* The node of a cluster that is used; NULL: what the settings say. */
+	char *node;
+	int node_port;
+	struct jobq_redis *peer;    /* for the other nodes (redis_cluster.c) */
 	struct jobq_buf name;	    /* of the server, for people */
 	struct jobq_buf parameters; /* of the adapter, a JSON object */
 	struct jobq_redis_script *script;
@@ -70,53 +76,16 @@ struct jobq_redis {
 	struct jobq_redis_ear ear;
 };
 
+#include "redis_wire.h"
+
 /* --- redis_open.c: the driver's open and close (driver.h) --- */
 enum jobq_status jobq_redis_open(struct jobq_url *url,
     const struct jobq_adapter *adapter, enum jobq_store_mode mode,
     void **handle, struct jobq_err *err);
 void jobq_redis_close(void *handle);
 
-/* --- redis_wire.c --- */
-/* A connection, be it a new one, on which open.lua was content. */
-enum jobq_status jobq_redis_ready(
-    struct jobq_redis *store, struct jobq_err *err);
-void jobq_redis_drop(struct jobq_redis *store);
-
-/*
- * Bounds the answers on a connection, for hiredis itself takes as much memory
- * as one says that it needs. bound lives as long as the connection.
- */
-void jobq_redis_bind(redisContext *conn, struct jobq_redis_bound *bound);
-
-/* Writes what it can; done: all of it. false: it failed, see errno. */
-bool jobq_redis_write(redisContext *conn, int *done);
-
-/* The words of a command, which are others' and stay until it was asked. */
-struct jobq_redis_command {
-	const char **word;
-	size_t *len;
-	size_t count;
-	size_t word_cap, len_cap;
-};
-
-void jobq_redis_word(
-    struct jobq_redis_command *command, const char *word, size_t len);
-void jobq_redis_command_release(struct jobq_redis_command *command);
-
-/*
- * Sends a command and waits for its answer, which the caller frees. One that
- * is an error is JOBQ_OK, too: see jobq_redis_said().
- */
-enum jobq_status jobq_redis_ask(struct jobq_redis *store,
-    const struct jobq_redis_command *command, redisReply **reply,
-    struct jobq_err *err);
-
-/*
- * What an answer that is an error means: by its first word, which is a class
- * of ours (CONFIG, INVALID, UNSUPPORTED, AGAIN) in what a script says.
- */
-enum jobq_status jobq_redis_said(
-    struct jobq_redis *store, const redisReply *reply, struct jobq_err *err);
+/* Notes the name of the server that is used. */
+void jobq_redis_note_name(struct jobq_redis *store);
 
 /* --- redis_script.c --- */
 /*
@@ -125,6 +94,14 @@ enum jobq_status jobq_redis_said(
  */
 enum jobq_status jobq_redis_run(struct jobq_redis *store, const char *verb,
     const char *request, size_t len, const char *const more[2],
+    redisReply **reply, struct jobq_err *err);
+
+/*
+ * Runs the text VERB.lua at another store's connection. Behind two words that
+ * are filled in here, the command has the number of keys, keys and values.
+ */
+enum jobq_status jobq_redis_eval(struct jobq_redis *store,
+    struct jobq_redis *at, const char *verb, struct jobq_redis_command *command,
     redisReply **reply, struct jobq_err *err);
 void jobq_redis_scripts_release(struct jobq_redis *store);
 

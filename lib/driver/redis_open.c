@@ -201,35 +201,47 @@ read_parameters(
     struct jobq_redis *store, struct jobq_url *url, struct jobq_err *err)
 {
 	const struct jobq_adapter *adapter = store->adapter;
+	const char *slot = jobq_adapter_slot(adapter);
 	enum jobq_status status;
 
-	jobq_buf_putc(&store->parameters, '{');
+	store->key = store->prefix;
+	jobq_buf_printf(
+	    &store->parameters, "{\"prefix\":\"%s\"", store->prefix);
 	for (size_t i = 0; i < adapter->parameters; i++) {
 		const char *value = NULL;
 
 		status = jobq_adapter_take(adapter, i, url, &value, err);
 		if (status != JOBQ_OK)
 			return status;
-		jobq_buf_printf(&store->parameters, "%s\"%s\":\"%s\"",
-		    i == 0 ? "" : ",", adapter->parameter[i].name, value);
+		jobq_buf_printf(&store->parameters, ",\"%s\":\"%s\"",
+		    adapter->parameter[i].name, value);
+		if (slot != NULL &&
+		    strcmp(slot, adapter->parameter[i].name) == 0)
+			store->key = value;
 	}
 	jobq_buf_putc(&store->parameters, '}');
 	return JOBQ_OK;
 }
 
-static void
-note_name(struct jobq_redis *store)
+void
+jobq_redis_note_name(struct jobq_redis *store)
 {
 	const struct jobq_redis_settings *settings = &store->settings;
+	const char *host = settings->host;
+	int port = settings->port;
 	bool six;
 
-	if (settings->path != NULL) {
+	jobq_buf_clear(&store->name);
+	if (store->node != NULL) {
+		host = store->node;
+		port = store->node_port;
+	} else if (settings->path != NULL) {
 		jobq_buf_printf(&store->name, "unix:%s", settings->path);
 		return;
 	}
-	six = strchr(settings->host, ':') != NULL;
-	jobq_buf_printf(&store->name, "redis://%s%s%s:%d", six ? "[" : "",
-	    settings->host, six ? "]" : "", settings->port);
+	six = strchr(host, ':') != NULL;
+	jobq_buf_printf(&store->name, "redis://%s%s%s:%d", six ? "[" : "", host,
+	    six ? "]" : "", port);
 }
 
 void
@@ -238,8 +250,10 @@ jobq_redis_close(void *handle)
 	struct jobq_redis *store = handle;
 
 	jobq_redis_ear_release(&store->ear);
+	jobq_redis_peer_free(store);
 	jobq_redis_drop(store);
 	jobq_redis_scripts_release(store);
+	free(store->node);
 	free(store->settings.path);
 	free(store->settings.host);
 	free(store->settings.user);
@@ -279,7 +293,7 @@ jobq_redis_open(struct jobq_url *url, const struct jobq_adapter *adapter,
 		jobq_redis_close(store);
 		return status;
 	}
-	note_name(store);
+	jobq_redis_note_name(store);
 	*handle = store;
 	return JOBQ_OK;
 }

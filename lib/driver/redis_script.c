@@ -178,7 +178,7 @@ divide(struct call *call, const char *request, size_t len, struct jobq_err *err)
 	return status;
 }
 
-/* The words behind the script, or the hash of it. */
+/* The command; what it begins with is filled in later. */
 static enum jobq_status
 compose(struct jobq_redis *store, const struct jobq_redis_script *script,
     const char *request, size_t len, const char *const more[2],
@@ -187,10 +187,10 @@ compose(struct jobq_redis *store, const struct jobq_redis_script *script,
 	struct jobq_redis_command *command = &call->command;
 	enum jobq_status status = JOBQ_OK;
 
-	jobq_redis_word(command, "EVALSHA", 7);
-	jobq_redis_word(command, script->sha, strlen(script->sha));
+	jobq_redis_word(command, "", 0);
+	jobq_redis_word(command, "", 0);
 	jobq_redis_word(command, "1", 1);
-	jobq_redis_word(command, store->prefix, strlen(store->prefix));
+	jobq_redis_word(command, store->key, strlen(store->key));
 	if (script->words)
 		status = divide(call, request, len, err);
 	if (script->words)
@@ -211,6 +211,45 @@ compose(struct jobq_redis *store, const struct jobq_redis_script *script,
 	return status;
 }
 
+static void
+begin_with(
+    struct jobq_redis_command *command, const char *name, struct jobq_span text)
+{
+	command->word[0] = name;
+	command->len[0] = strlen(name);
+	command->word[1] = text.at;
+	command->len[1] = text.len;
+}
+
+enum jobq_status
+jobq_redis_eval(struct jobq_redis *store, struct jobq_redis *at,
+    const char *verb, struct jobq_redis_command *command, redisReply **reply,
+    struct jobq_err *err)
+{
+	struct jobq_redis_script *script = NULL;
+	enum jobq_status status = find(store, verb, &script, err);
+
+	if (status != JOBQ_OK)
+		return status;
+	begin_with(command, "EVALSHA",
+	    (struct jobq_span){ script->sha, strlen(script->sha) });
+	status = jobq_redis_ask_owner(at, command, reply, err);
+	if (status == JOBQ_OK && (*reply)->type == REDIS_REPLY_ERROR &&
+	    strncmp((*reply)->str, "NOSCRIPT", 8) == 0) {
+		freeReplyObject(*reply);
+		*reply = NULL;
+		begin_with(command, "EVAL",
+		    (struct jobq_span){ script->text.data, script->text.len });
+		status = jobq_redis_ask_owner(at, command, reply, err);
+	}
+	if (status == JOBQ_OK && (*reply)->type != REDIS_REPLY_ARRAY) {
+		status = jobq_redis_said(at, *reply, err);
+		freeReplyObject(*reply);
+		*reply = NULL;
+	}
+	return status;
+}
+
 enum jobq_status
 jobq_redis_run(struct jobq_redis *store, const char *verb, const char *request,
     size_t len, const char *const more[2], redisReply **reply,
@@ -223,22 +262,8 @@ jobq_redis_run(struct jobq_redis *store, const char *verb, const char *request,
 	if (status == JOBQ_OK)
 		status = compose(store, script, request, len, more, &call, err);
 	if (status == JOBQ_OK)
-		status = jobq_redis_ask(store, &call.command, reply, err);
-	if (status == JOBQ_OK && (*reply)->type == REDIS_REPLY_ERROR &&
-	    strncmp((*reply)->str, "NOSCRIPT", 8) == 0) {
-		freeReplyObject(*reply);
-		*reply = NULL;
-		call.command.word[0] = "EVAL";
-		call.command.len[0] = 4;
-		call.command.word[1] = script->text.data;
-		call.command.len[1] = script->text.len;
-		status = jobq_redis_ask(store, &call.command, reply, err);
-	}
-	if (status == JOBQ_OK && (*reply)->type != REDIS_REPLY_ARRAY) {
-		status = jobq_redis_said(store, *reply, err);
-		freeReplyObject(*reply);
-		*reply = NULL;
-	}
+		status = jobq_redis_eval(
+		    store, store, verb, &call.command, reply, err);
 	call_release(&call);
 	return status;
 }

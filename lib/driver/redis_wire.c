@@ -363,13 +363,15 @@ static enum jobq_status
 connect_to(struct jobq_redis *store, struct jobq_err *err)
 {
 	const struct jobq_redis_settings *settings = &store->settings;
-	int64_t end = store->begun + settings->connect_ms;
+	int64_t end = jobq_mono_ms() + settings->connect_ms;
 	enum jobq_status status;
 	socklen_t len = sizeof(int);
 	int error = 0;
 
 	store->conn =
-	    settings->path != NULL
+	    store->node != NULL
+		? redisConnectNonBlock(store->node, store->node_port)
+	    : settings->path != NULL
 		? redisConnectUnixNonBlock(settings->path)
 		: redisConnectNonBlock(settings->host, settings->port);
 	if (store->conn == NULL || store->conn->err != 0)
@@ -388,7 +390,7 @@ connect_to(struct jobq_redis *store, struct jobq_err *err)
 		0 ||
 	    error != 0)
 		return refused(store, error == 0 ? errno : error, err);
-	if (settings->path == NULL)
+	if (store->node != NULL || settings->path == NULL)
 		redisEnableKeepAlive(store->conn);
 	jobq_redis_bind(store->conn, &store->bound);
 	return JOBQ_OK;
@@ -454,9 +456,20 @@ look(struct jobq_redis *store, struct jobq_err *err)
 	return status;
 }
 
-/* A connection that the server has closed while it was not used. */
-static bool
-is_closed(const redisContext *conn)
+enum jobq_status
+jobq_redis_connect(struct jobq_redis *store, struct jobq_err *err)
+{
+	enum jobq_status status = connect_to(store, err);
+
+	if (status == JOBQ_OK)
+		status = greet(store, err);
+	if (status != JOBQ_OK)
+		jobq_redis_go_home(store);
+	return status;
+}
+
+bool
+jobq_redis_is_closed(const redisContext *conn)
 {
 	struct pollfd fd = { .fd = conn->fd, .events = POLLIN };
 
@@ -468,13 +481,11 @@ jobq_redis_ready(struct jobq_redis *store, struct jobq_err *err)
 {
 	enum jobq_status status;
 
-	if (store->conn != NULL && is_closed(store->conn))
+	if (store->conn != NULL && jobq_redis_is_closed(store->conn))
 		jobq_redis_drop(store);
 	if (store->conn != NULL)
 		return JOBQ_OK;
-	status = connect_to(store, err);
-	if (status == JOBQ_OK)
-		status = greet(store, err);
+	status = jobq_redis_connect(store, err);
 	if (status == JOBQ_OK)
 		status = look(store, err);
 	if (status != JOBQ_OK)

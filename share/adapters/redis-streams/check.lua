@@ -7,7 +7,7 @@ local settings = cjson.decode(ARGV[4])
 
 local function say(check, ok, text, more)
 	answer[#answer + 1] = '{"check":"' .. check .. '","ok":'
-		.. tostring(ok) .. ',"text":' .. quote(text) .. (more or '')
+		.. tostring(ok and true or false) .. ',"text":' .. quote(text) .. (more or '')
 		.. '}'
 end
 
@@ -56,14 +56,17 @@ say('lapsed', late == 0, late .. ' jobs whose lease ran out more than a '
 	.. 'minute ago wait for a claim')
 for _, name in ipairs({ 'results', 'dead' }) do
 	local stream = parameter[name]
-	local kind = stream ~= '' and call('TYPE', stream).ok or 'none'
-	say(name, kind == 'none' or kind == 'stream', stream == ''
+	local there = stream ~= '' and pcall_redis('TYPE', stream) or {}
+	local kind = there.err and 'stream, on another node of the cluster'
+		or there.ok or 'none'
+	say(name, there.err or kind == 'none' or kind == 'stream', stream == ''
 		and 'nothing is written: no ' .. name .. '= in the URL'
 		or stream .. (kind == 'none' and ' is made with the first one'
 			or ' is a ' .. kind))
 end
 if about('cluster', 'cluster_enabled') == '1' then
-	say('cluster', true, 'the server is part of a cluster: stream, '
-		.. 'results, dead and prefix must have one {tag}')
+	say('cluster', true, 'the server is part of a cluster; '
+		.. call('ZCARD', key('out')) .. ' endings are to be written '
+		.. 'on another node of it before they are acknowledged')
 end
 return answer

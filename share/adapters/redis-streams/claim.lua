@@ -42,6 +42,10 @@ for _, queue in ipairs(queues) do
 	ours = ours or queue == 'default'
 end
 wanted = ours and wanted or 0
+-- Nothing is taken before what others could not carry is out of the way.
+if carry_due() then
+	wanted = 0
+end
 
 settle(events, answer)
 prune(10 + #events)
@@ -107,4 +111,4 @@ if wanted == 0 or room(wanted) then
 		.. '}'
 end
 ring()
-return answer
+return behind_outbox(answer, #taken > 0)

@@ -1,5 +1,5 @@
--- Begins every verb. KEYS[1] is the prefix, ARGV[1] the request, ARGV[2] the
--- parameters of the URL: STREAM and GROUP are somebody's, with other
+-- Begins every verb. KEYS[1] is the stream, ARGV[1] the request, ARGV[2] the
+-- prefix and the parameters of the URL: STREAM and GROUP are somebody's, with other
 -- consumers in the group maybe, so nothing is ever taken out of the stream.
 --
 -- A job is an entry. The group's list of pending entries is the truth about
@@ -16,6 +16,9 @@
 --   ended      a hash by entry: the records of what was acknowledged, for the
 --              endings that are sent again, until the time in prune; failed
 --              and cancelled are those of them that were so
+--   outbox     a hash by entry: what of an ending is to be written on another
+--              node of a cluster before it is acknowledged (outbox.lua)
+--   out        the same entries, by when any call may do that
 --   id         a hash: the entries of jobs that were pushed with ids
 --   worker     our consumers, by when they last asked
 --   scan       how far the list of pending entries was looked through
@@ -33,8 +36,9 @@ local find, match, sub, byte = string.find, string.match, string.sub,
 local format, concat = string.format, table.concat
 
 local STREAM, GROUP, PARK = parameter.stream, parameter.group, 'jobq-parked'
-local BASE = KEYS[1] .. ':'
-	.. (find(STREAM, '{', 1, true) and STREAM or '{' .. STREAM .. '}')
+local PREFIX = parameter.prefix
+local BASE = PREFIX .. ':'
+	.. (find(STREAM, '{[^}]+}') and STREAM or '{' .. STREAM .. '}')
 	.. ':' .. GROUP .. ':'
 
 -- An answer is at most so many bytes of lines, but at least one line.

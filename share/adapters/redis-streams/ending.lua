@@ -1,9 +1,10 @@
 -- How jobs end and wait. Included by whatever changes a job.
 --
--- An ending is written in this order, for on a cluster, or where the results
--- are no stream, it can fail in between: the result first, then the
--- acknowledgement, then what we keep. So what is pending has no result, or
--- has it twice, never none.
+-- An ending is written in this order, for where the results are no stream it
+-- can fail in between: the result first, then the acknowledgement, then what
+-- we keep. So what is acknowledged has its result, maybe twice. Where another
+-- node of a cluster has the results, see outbox.lua.
+-- include outbox.lua
 local DAY = 86400000
 local failed_lines, any_ready = {}, false
 
@@ -17,14 +18,14 @@ local function keep_ended(entry, job, kind)
 end
 
 -- The entry with what became of it, where somebody looks for dead letters.
-local function bury(entry, job, ended)
+local function buried(entry, job, ended)
 	local words = payload(entry) or {}
 	for _, word in ipairs({ 'jobq_id', job.id, 'jobq_reason',
 		ended.reason or '', 'jobq_error', ended.error or '',
 		'jobq_attempt', job.attempt }) do
 		words[#words + 1] = word
 	end
-	call('XADD', parameter.dead, '*', unpack(words))
+	return words
 end
 
 -- No line may hold a NUL, but a plugin may be asked for by one.
@@ -32,21 +33,30 @@ local function without_nul(text)
 	return (string.gsub(text, '%z', '\239\191\189'))
 end
 
+local function acknowledge(entry, job, kind)
+	call('XACK', STREAM, GROUP, entry)
+	forget(entry)
+	job.state, job.ended, job.waits, job.out = kind, now, nil, nil
+	keep_ended(entry, job, kind)
+end
+
 -- The end of a job for good. ended is told in result.lua.
 local function finish(entry, job, kind, ended)
 	local words = parameter.results ~= '' and result_of(kind, ended, job)
+	local far = {}
 	if words then
-		call('XADD', parameter.results, '*', unpack(words))
+		write(parameter.results, words, far)
 	end
 	if kind == 'failed' and parameter.dead ~= '' then
-		bury(entry, job, ended)
+		write(parameter.dead, buried(entry, job, ended), far)
 	end
-	call('XACK', STREAM, GROUP, entry)
-	forget(entry)
-	job.state, job.ended, job.waits = kind, now, nil
 	job.reason = ended.reason
 	job.error = ended.error and without_nul(ended.error)
-	keep_ended(entry, job, kind)
+	if #far > 0 then
+		put_out(entry, job, kind, far)
+	else
+		acknowledge(entry, job, kind)
+	end
 end
 
 -- A job that fails without an event of a worker: loudly.
@@ -97,7 +107,9 @@ end
 local function rescue(entry, had)
 	local job = record(entry)
 	local fields = not job and payload(entry)
-	if not job and not fields then
+	if job and job.out then
+		return false
+	elseif not job and not fields then
 		lose_payload(entry)
 		return false
 	elseif not job then
@@ -143,6 +155,6 @@ local function ring()
 	if not any_ready then
 		return
 	end
-	pcall_redis('PUBLISH', KEYS[1] .. ':ring:default', '')
-	pcall_redis('PUBLISH', KEYS[1] .. ':ring', '')
+	pcall_redis('PUBLISH', PREFIX .. ':ring:default', '')
+	pcall_redis('PUBLISH', PREFIX .. ':ring', '')
 end

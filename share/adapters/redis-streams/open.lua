@@ -25,15 +25,14 @@ elseif parameter.idle ~= '' and not find(parameter.idle, '^%d+%.?%d*$') then
 	return refuse('CONFIG', 'idle=' .. parameter.idle
 		.. ': must be seconds')
 end
--- A node of a cluster has a part of the keys.
-for _, name in ipairs({ STREAM, key('attempt'), parameter.results,
-	parameter.dead }) do
-	local there = name ~= '' and pcall_redis('EXISTS', name)
-	if type(there) == 'table' then
-		return refuse('CONFIG', 'the key ' .. name .. ' is on another '
-			.. 'node of the cluster: give stream, results, dead '
-			.. 'and prefix one {tag}, and the URL of its node')
-	end
+-- A node of a cluster has a part of the keys. Where results and dead are does
+-- not matter (outbox.lua).
+local there = pcall_redis('EXISTS', key('attempt'))
+if type(there) == 'table' then
+	return refuse('CONFIG', 'the key ' .. key('attempt') .. ' is on '
+		.. 'another node of the cluster than ' .. STREAM
+		.. ': give a prefix without a {tag}, or with that of the '
+		.. 'stream')
 end
 local kind = call('TYPE', STREAM).ok
 if kind ~= 'stream' and kind ~= 'none' then

@@ -7,7 +7,7 @@ local ENDINGS = { completed = true, failed = true, cancelled = true,
 local function holds(entry, epoch, worker)
 	local job, had = record(entry), pending(entry)
 	return had and had.consumer == worker and had.count == epoch
-		and not (job and job.waits)
+		and not (job and (job.waits or job.out))
 end
 
 -- The record of an entry that is held; one of a peer that uses our events may
@@ -117,9 +117,15 @@ local function settled_before(event, entry)
 		return (pending(entry) or payload(entry)) and 'stale'
 			or 'unknown'
 	end
-	return job.epoch == event.epoch and job.worker == event.worker
+	local same = job.epoch == event.epoch and job.worker == event.worker
 		and job.settled and (job.settled == event.event
-			or not ENDINGS[event.event]) and 'true' or 'stale'
+			or not ENDINGS[event.event])
+	local item = same and job.out and ENDINGS[event.event]
+		and outbox_item(entry)
+	if item then
+		carry(entry, item)
+	end
+	return same and 'true' or 'stale'
 end
 
 local function settle_one(event)

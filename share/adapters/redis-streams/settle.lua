@@ -7,7 +7,8 @@
 
 local events, answer = given(request.events) or {}, {}
 
+carry_due()
 settle(events, answer)
 prune(10 + #events)
 ring()
-return answer
+return behind_outbox(answer, false)
