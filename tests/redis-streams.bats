@@ -16,12 +16,6 @@ setup() {
 	base=$JOBQ_URL
 }
 
-teardown() {
-	[ ! -d "${store_server_dir-/nowhere}/cluster" ] ||
-		"$TOP/tests/support/redis" stop "$store_server_dir/cluster"
-	store_teardown
-}
-
 cli() { # WORD...
 	redis-cli -s "$store_server" "$@"
 }
@@ -550,23 +544,4 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	jobq-doctor >doctor || true
 	has "$(<doctor)" "group jobq of $s has 1 consumers and 1 pending" \
 		'1 entries are new' 'cannot do cluster'
-}
-
-@test "streams: on a node that has not all keys it says so before it begins" {
-	local dir=$store_server_dir/cluster url
-	"$TOP/tests/support/redis" start "$dir" --cluster-enabled yes \
-		--cluster-require-full-coverage no
-	url="unix:$dir/s?adapter=redis-streams"
-	redis-cli -s "$dir/s" CLUSTER ADDSLOTS \
-		"$(redis-cli -s "$dir/s" CLUSTER KEYSLOT jobs)"
-	up() { redis-cli -s "$dir/s" CLUSTER INFO | grep -q state:ok; }
-	wait_until 20 up
-	run_apart jobq-push --store "$url&prefix={jobs}&results=out" --name x
-	same 2 "$status"
-	has "$stderr" 'the key out is on another node of the cluster' '{tag}'
-	url+='&prefix={jobs}&results={jobs}-out'
-	jobq-push --store "$url" --name x >pushed
-	jobq-claim --store "$url" -n 1 | timeout 60 jobq-run -- true |
-		timeout -s KILL 60 jobq-report --store "$url" >settled
-	same 1 "$(redis-cli -s "$dir/s" XLEN '{jobs}-out')"
 }

@@ -2,6 +2,7 @@
 and starts that is a server, and whether one was damaged."""
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import urllib.parse
@@ -86,6 +87,21 @@ class Redis(Server):
         return "unix:" + os.path.join(self.folder, "s")
 
 
+class RedisStreams(Redis):
+    """Jobs are entries of a stream, on a port that stays."""
+
+    def __init__(self, folder):
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = one.getsockname()[1]
+        self.more = ("--port", str(self.port), "--bind", "127.0.0.1")
+        super().__init__(folder)
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}?adapter=redis-streams"
+
+
 class Postgresql(Server):
     program = PG
     more = ("jobq",)
@@ -106,4 +122,5 @@ class Postgresql(Server):
                     if "deadlock detected" in line or "PANIC" in line]
 
 
-KINDS = {"sqlite": Sqlite, "postgresql": Postgresql, "redis": Redis}
+KINDS = {"sqlite": Sqlite, "postgresql": Postgresql, "redis": Redis,
+         "redis-streams": RedisStreams}

@@ -32,3 +32,13 @@ teardown() { common_teardown; }
 	json '.acknowledged == 300 and .outcomes == {completed: 300}
 		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
 }
+
+@test "streams: P5 five kills of the server lose nothing, and end no process" {
+	run_apart timeout -k 5 240 "$TOP/tests/chaos/kill-run" \
+		--store redis-streams --stops 5 --kills 0 --jobs 300 --lease 3
+	echo "$stderr"
+	echo "$stdout"
+	same 0 "$status"
+	json '.acknowledged == 300 and .outcomes == {completed: 300}
+		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
+}
