@@ -142,8 +142,12 @@ class Run:
         """Adds the last words to the history and judges it: exit code."""
         for what, name, epoch, pid in self.read_effects():
             self.note(what, id=name, epoch=epoch, pid=pid)
-        for line in self.lines(["jobq-watch", "--since", "0", "--no-follow"]):
-            self.note("event", line=line)
+        if self.store.logs:
+            for line in self.lines(
+                    ["jobq-watch", "--since", "0", "--no-follow"]):
+                self.note("event", line=line)
+        else:
+            self.note("unlogged")
         for job in self.lines(["jobq-list", "--json"]):
             job.pop("input", None)
             self.note("job", job=job)

@@ -15,6 +15,7 @@ LIMIT_S = 90
 
 class Sqlite:
     stops = False
+    logs = True  # what happens to jobs is kept as events
 
     def __init__(self, folder):
         self.file = os.path.join(folder, "q.db")
@@ -37,6 +38,7 @@ class Server:
     to another user, and the name of its socket must be short. Its program
     takes "start" and "kill" with the folder, and what a kind adds."""
     stops = True
+    logs = True
     more = ()
 
     def __init__(self, _folder):
@@ -89,6 +91,7 @@ class Redis(Server):
 
 class RedisStreams(Redis):
     """Jobs are entries of a stream, on a port that stays."""
+    logs = False
 
     def __init__(self, folder):
         with socket.socket() as one:

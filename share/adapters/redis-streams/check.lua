@@ -49,7 +49,7 @@ end
 say('group', true, 'group ' .. GROUP .. ' of ' .. STREAM .. ' has '
 	.. info.consumers .. ' consumers and ' .. info.pending
 	.. ' pending entries, ' .. call('ZCARD', key('wait'))
-	.. ' of which wait (' .. PARK .. '); ' .. undelivered(info)
+	.. ' of which wait (' .. PARK .. '); ' .. undelivered(info, 10000)
 	.. ' entries are new')
 local late = call('ZCOUNT', key('lease'), '-inf', now - 60000)
 say('lapsed', late == 0, late .. ' jobs whose lease ran out more than a '

@@ -107,7 +107,8 @@ if wanted == 0 or room(wanted) then
 	answer[#answer + 1] = '{"event":"idle"'
 		.. (due[2] and ',"next_in":' .. (due[2] - now) / 1000 or '')
 		.. ((#queues == 0 or given(request.count)) and ',"unfinished":'
-			.. min(info.pending + undelivered(info), 1000) or '')
+			.. min(info.pending
+				+ undelivered(info, 1000 - info.pending), 1000) or '')
 		.. '}'
 end
 ring()

@@ -139,9 +139,9 @@ local function counted(info, name)
 	return tonumber(info and info[name] or nil)
 end
 
--- How many entries no consumer has had yet, said no further than 10000 where
+-- How many entries no consumer has had yet, counted no further than most where
 -- the server does not know it.
-local function undelivered(info)
+local function undelivered(info, most)
 	local lag = counted(info, 'lag')
 	if lag then
 		return lag
@@ -151,7 +151,7 @@ local function undelivered(info)
 		local page = call('XRANGE', STREAM, at, '+', 'COUNT', 100)
 		sum = sum + #page
 		at = #page > 0 and '(' .. page[#page][1]
-	until #page < 100 or sum >= 10000
+	until #page < 100 or sum >= most
 	return sum
 end
 

@@ -14,7 +14,7 @@ end
 
 local waits = call('ZCARD', key('wait'))
 local due = call('ZCOUNT', key('wait'), '-inf', now)
-local new = undelivered(info)
+local new = undelivered(info, 10000)
 local failed, cancelled = call('ZCARD', key('failed')),
 	call('ZCARD', key('cancelled'))
 local next_entry = new > 0 and call('XRANGE', STREAM,
