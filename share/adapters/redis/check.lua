@@ -50,6 +50,14 @@ say('clock', true, 'times are by the clock of the server',
 	',"at":"' .. time(now) .. '"')
 
 local late = redis.call('ZCOUNT', key('lease'), '-inf', now - 60000)
+local together = batched(now - 60000)
+load(together)
+for _, id in ipairs(together) do
+	if jobs[id] and jobs[id].stage == 'running'
+		and jobs[id].lapses <= now - 60000 then
+		late = late + 1
+	end
+end
 say('lapsed', late == 0, late .. ' jobs whose lease ran out more than a '
 	.. 'minute ago wait for a claim or jobq-admin reap')
 local inbox, refused = redis.call('XLEN', key('inbox')),

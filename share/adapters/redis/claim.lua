@@ -10,7 +10,6 @@
 -- include ready.lua
 -- include take.lua
 
-local events = events_of_request()
 local queues = given(request.queues) or {}
 local flow, ids = given(request.flow), given(request.ids)
 local wanted, worker = given(request.limit) or 1, request.worker
@@ -18,10 +17,10 @@ local lease_ms = math.floor(1000 * (given(request.lease) or 30))
 local answer = {}
 
 write_anyway()
-if #events > 0 then
-	settle(events, answer)
+if event_count > 0 then
+	settle(answer)
 end
-delete_finished(10 + #events)
+delete_finished(10 + event_count)
 -- In most stores there is none of these, which is soon asked.
 local seldom = redis.call('EXISTS', key('due'), key('expiry'),
 	key('paused')) > 0

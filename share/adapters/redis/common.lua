@@ -21,6 +21,12 @@
 --   flow:FLOW     of all ids of a flow, by seq
 --   begin:FLOW    what of a flow can start, as ready
 --   due lease expiry   ids by the time when something is to be done
+--   batches       of jobs that were claimed together, the number of each batch
+--                 by the time when the first of their leases can lapse;
+--                 batch:NUMBER the ids of those that still run. To put each
+--                 of 500 into lease costs ten times as much. Such a job goes
+--                 over to lease when that time comes, if it was renewed
+--                 (lapse.lua).
 --   failed        ids by seq
 --   ended         a list: when a job was completed or cancelled, its id, and
 --                 so on; dead is that of those that failed (retention.lua)
@@ -71,7 +77,7 @@ local function key(name, of)
 end
 
 local JOB, MORE, LINE = key('job'), key('more'), key('line')
-local SAID, LEASES = key('said'), key('lease')
+local SAID, LEASES, BATCHES = key('said'), key('lease'), key('batches')
 
 -- A member of the request that may be absent or null.
 local function given(value)
@@ -153,11 +159,15 @@ local queue_counts, flow_counts = {}, {}
 -- also in what is in more. Of some only what is in job was read, as it stands
 -- there; such a job is in jobs when it is looked at further.
 local jobs, changed, remade = {}, {}, {}
-local packed_jobs, repacked = {}, {}
+local packed_jobs = {}
 -- Their events, as they are in said; those that changed.
 local said, said_more = {}, {}
 -- Leases that begin or go on, as ZADD takes them; those that are over.
 local leased, let_go = {}, {}
+-- Of each batch, those that are over.
+local let_go_of = {}
+-- Words of what was written by who knows that it is all: of job, of said.
+local job_words, said_words = {}, {}
 -- When those that are finished ended, and their ids.
 local ended, dead = {}, {}
 -- Queues in which something became ready, or whose workers are to look; of the
@@ -202,11 +212,24 @@ local function ready_set(job)
 	return key((job.rescues or 0) < 2 and 'ready' or 'apart', job.queue)
 end
 
+-- The leases of these jobs, of one batch or of none, are over.
+local function leases_over(ids, number)
+	local list = let_go
+	if number then
+		list = let_go_of[number] or {}
+		let_go_of[number] = list
+	end
+	for i = 1, #ids do
+		list[#list + 1] = ids[i]
+	end
+end
+
 -- Before the members of a job that indexes look at change.
 local function leave(id, job)
 	local stage = job.stage
 	if stage == 'running' then
-		let_go[#let_go + 1] = id
+		leases_over({ id }, job.batch)
+		job.batch = false
 		if (job.rescues or 0) >= 2 then
 			redis.call('SREM', key('risky'), id)
 		end
@@ -273,20 +296,22 @@ local function batch(words, command, name)
 	end
 end
 
--- lapses is when the lease does; extra: it has one of expires, key and flow;
+-- lapses is when the lease does; batch: that of its claim; extra: it has one of expires, key and flow;
 -- what is absent is false.
 local function pack(job)
 	return cmsgpack.pack(job.stage, job.queue, job.name, job.priority,
 		job.attempt, job.most, job.run, job.pushed, job.bytes,
 		job.epoch, job.extra, job.worker, job.lease, job.lapses,
 		job.claimed, job.started, job.heard, job.ended, job.settled,
-		job.reason, job.error, job.rescues, job.snoozes, job.cancel)
+		job.reason, job.error, job.rescues, job.snoozes, job.cancel,
+		job.batch)
 end
 
 local function unpacked(packed)
 	local stage, queue, name, priority, attempt, most, run, pushed, bytes,
 		epoch, extra, worker, lease, lapses, claimed, started, heard,
-		ended_at, settled, reason, error, rescues, snoozes, cancel =
+		ended_at, settled, reason, error, rescues, snoozes, cancel,
+		batch =
 		cmsgpack.unpack(packed)
 	return { stage = stage, queue = queue, name = name,
 		priority = priority, attempt = attempt, most = most, run = run,
@@ -295,7 +320,7 @@ local function unpacked(packed)
 		claimed = claimed, started = started, heard = heard,
 		ended = ended_at, settled = settled, reason = reason,
 		error = error, rescues = rescues, snoozes = snoozes,
-		cancel = cancel, seq = false, expires = false, key = false,
+		cancel = cancel, batch = batch or false, seq = false, expires = false, key = false,
 		flow = false }
 end
 
@@ -330,6 +355,18 @@ local function add_counts(name, counts)
 	end
 end
 
+-- Those of the batches that are over; a batch goes with its last job.
+local function leave_batches()
+	for number, ids in pairs(let_go_of) do
+		local name = key('batch', number)
+		batch(ids, 'SREM', name)
+		if redis.call('EXISTS', name) == 0 then
+			redis.call('ZREM', BATCHES, number)
+		end
+		let_go_of[number] = nil
+	end
+end
+
 -- A job is there when it is in job, so that is written behind its indexes and
 -- what else belongs to it: whoever pushes it again after a failure makes all
 -- of it.
@@ -351,6 +388,7 @@ local function flush()
 	add_names('aparts', apart_stock)
 	batch(leased, 'ZADD', LEASES)
 	batch(let_go, 'ZREM', LEASES)
+	leave_batches()
 	batch(ended, 'RPUSH', key('ended'))
 	batch(dead, 'RPUSH', key('dead'))
 	zsets, leased, let_go, ended, dead = {}, {}, {}, {}, {}
@@ -361,13 +399,14 @@ local function flush()
 			job.flow)
 	end
 	write(MORE, remade, more)
+	batch(job_words, 'HSET', JOB)
+	batch(said_words, 'HSET', SAID)
+	job_words, said_words = {}, {}
+	local packs = {}
 	for id in pairs(changed) do
-		packed_jobs[id], repacked[id] = pack(jobs[id]), true
+		packs[id] = pack(jobs[id])
 	end
-	write(JOB, repacked, packed_jobs)
-	for id in pairs(changed) do
-		packed_jobs[id], changed[id] = nil, nil
-	end
+	write(JOB, changed, packs)
 	write(SAID, said_more, said)
 	local all = {}
 	for _, stages in pairs(queue_counts) do
@@ -443,7 +482,6 @@ local function load(ids)
 		if packed then
 			jobs[id] = unpacked(packed)
 			missing[#missing + 1] = id
-			changed[id], repacked[id] = repacked[id], nil
 		elseif packed == false then
 			jobs[id] = false
 		end
@@ -480,6 +518,19 @@ local function until_time(name, most)
 			out[#out + 1] = id
 		else
 			zset(key(name), id, false)
+		end
+	end
+	return out
+end
+
+-- The ids of those batches whose time is until then.
+local function batched(before)
+	local out = {}
+	for _, number in ipairs(redis.call('ZRANGEBYSCORE', BATCHES, '-inf',
+		before)) do
+		for _, id in ipairs(redis.call('SMEMBERS',
+			key('batch', number))) do
+			out[#out + 1] = id
 		end
 	end
 	return out

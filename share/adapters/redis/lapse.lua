@@ -36,10 +36,34 @@ local function lapsed(job)
 		'crashed 4 times: its worker was gone each time before it ended'
 end
 
+-- Batches whose time has come: their jobs go over to lease, each by the time
+-- that it has, which is later if it was renewed. They are there before they
+-- leave the batch.
+local function part_batches()
+	local due = redis.call('ZRANGEBYSCORE', BATCHES, '-inf', now, 'LIMIT',
+		0, 4)
+	for _, number in ipairs(due) do
+		local ids = redis.call('SMEMBERS', key('batch', number))
+		load(ids)
+		for _, id in ipairs(ids) do
+			local job = jobs[id]
+			if job and job.stage == 'running' then
+				job.batch, changed[id] = false, true
+				leased[#leased + 1] = text_of(job.lapses)
+				leased[#leased + 1] = id
+			end
+		end
+		flush()
+		redis.call('DEL', key('batch', number))
+		redis.call('ZREM', BATCHES, number)
+	end
+end
+
 -- Leases that ran out and jobs that expired (if some can), together no more
 -- than a page. The events, and those that are failed.
 local function lapse(can_expire)
 	local lines, failed = {}, {}
+	part_batches()
 	local ids = until_time('lease', 100)
 	load_said(ids)
 	for _, id in ipairs(ids) do

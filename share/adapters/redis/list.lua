@@ -189,7 +189,11 @@ if by == 'ready' then
 elseif by == 'ids' then
 	walk_ids(ids or {})
 elseif by == 'running' then
-	walk_ids(redis.call('ZRANGE', LEASES, 0, -1))
+	local running = redis.call('ZRANGE', LEASES, 0, -1)
+	for _, id in ipairs(batched('+inf')) do
+		running[#running + 1] = id
+	end
+	walk_ids(running)
 elseif by == 'tail' then
 	walk_tail()
 elseif by == 'failed' then

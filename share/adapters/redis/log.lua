@@ -6,6 +6,8 @@
 local INLINE = 300
 local event_seq
 local logged = {}
+-- What events are named, by epoch and n.
+local names = {}
 
 local function said_key(id)
 	return key('said', id)
@@ -54,29 +56,44 @@ local function name_event(id, named, seq)
 		seq)
 end
 
--- Keeps an event, line and what goes on with it, less its closing brace; its n,
--- a text, is nil for the store's own. Nothing is done when it is kept already.
--- What the job has said must have been read.
+-- Keeps an event, line and what goes on with it, less its closing brace; epoch
+-- and n are texts, n is nil for the store's own. Nothing is done when it is kept
+-- already. What the job has said must have been read.
 local function keep(id, epoch, n, line, more)
-	local named = n and text_of(epoch) .. ':' .. n or ':'
-	if n and is_kept(id, named) then
-		return
+	local named = ':'
+	if n then
+		local of = names[epoch]
+		if not of then
+			of = {}
+			names[epoch] = of
+		end
+		named = of[n]
+		if not named then
+			named = epoch .. ':' .. n
+			of[n] = named
+		end
+		if said[id] and is_kept(id, named) then
+			return
+		end
 	end
 	event_seq = (event_seq or tonumber(redis.call('HGET', key('meta'),
 		'event') or 0)) + 1
-	-- To make a text of a number is slow, so it is made of two, of which
-	-- many are known.
-	local seq = event_seq < 1000 and text_of(event_seq)
-		or text_of(math.floor(event_seq / 1000))
-		.. string.sub(text_of(1000 + event_seq % 1000), 2)
-	name_event(id, named, seq)
-	local at = #logged
-	logged[at + 1] = seq
-	logged[at + 2] = id .. ' ' .. line .. more
+	local seq = string.format('%d', event_seq)
+	if said[id] then
+		name_event(id, named, seq)
+	else
+		said[id] = ' ' .. named .. ':' .. seq
+		said_words[#said_words + 1] = id
+		said_words[#said_words + 1] = said[id]
+	end
+	logged[#logged + 1] = seq
+	logged[#logged + 1] = id .. ' ' .. line .. more
 end
 
 -- Writes what was kept, at the end.
 local function keep_log()
+	batch(said_words, 'HSET', SAID)
+	said_words = {}
 	write(SAID, said_more, said)
 	if event_seq then
 		batch(logged, 'HSET', key('event'))

@@ -14,7 +14,8 @@ local may = cjson.decode(ARGV[1])
 local TYPES = {
 	hash = { 'job', 'more', 'line', 'said', 'event', 'key', 'paused',
 		'claimed', 'count' },
-	zset = { 'all', 'due', 'lease', 'expiry', 'failed' },
+	zset = { 'all', 'due', 'lease', 'batches', 'expiry',
+		'failed' },
 	set = { 'queues', 'stocked', 'aparts', 'needed', 'risky' },
 	list = { 'ended', 'dead' },
 	stream = { 'inbox', 'inbox-refused' },

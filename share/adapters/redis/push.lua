@@ -100,7 +100,7 @@ local function make(new, owner)
 		lease = false, lapses = false, claimed = false,
 		started = false, heard = false, ended = false, settled = false,
 		reason = false, error = false, rescues = false,
-		snoozes = false, cancel = false, seq = seq,
+		snoozes = false, cancel = false, batch = false, seq = seq,
 		expires = given(new.expires_at_ms) or false,
 		key = given(new.key) or false,
 		flow = given(new.flow) or false }

@@ -7,6 +7,13 @@ local answer = {}
 if truth(given(request.dry)) then
 	local leases, expired = until_time('lease', 250),
 		until_time('expiry', 250)
+	for _, id in ipairs(batched(now)) do
+		load({ id })
+		if #leases < 250 and jobs[id] and jobs[id].stage == 'running'
+			and jobs[id].lapses <= now then
+			leases[#leases + 1] = id
+		end
+	end
 	for _, id in ipairs(leases) do
 		local _, kind, reason = lapsed(jobs[id])
 		answer[#answer + 1] = '{"event":"' .. kind .. '","id":"' .. id

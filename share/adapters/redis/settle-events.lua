@@ -3,38 +3,25 @@
 -- batch the first counts; what was said before it is kept, what comes behind
 -- it is stale. An event that is kept already is answered as it was.
 
--- The events of the request, which are words (ARGV[5] and on). What is absent
--- is nil; n is a text.
-local numbers = {}
-
-local function epoch_of(text)
-	local number = numbers[text]
-	if not number then
-		number = tonumber(text)
-		numbers[text] = number
-	end
-	return number
-end
+-- The events of the request are words, seven each, from the fifth on.
+local words = ARGV
+local event_count = (#words - 4) / 7
 
 local function word(text)
 	return text ~= '' and text or nil
 end
 
-local function events_of_request()
-	local events = {}
-	for at = 5, #ARGV, 7 do
-		local event = { event = ARGV[at], id = word(ARGV[at + 1]),
-			epoch = epoch_of(ARGV[at + 2]),
-			worker = word(ARGV[at + 3]), n = word(ARGV[at + 4]),
-			line = ARGV[at + 5] }
-		if ARGV[at + 6] ~= '' then
-			for name, value in pairs(cjson.decode(ARGV[at + 6])) do
-				event[name] = given(value)
-			end
+-- The event that begins at a word. What is absent is nil; n is a text.
+local function event_at(at)
+	local event = { event = words[at], id = word(words[at + 1]),
+		epoch = tonumber(words[at + 2]), worker = word(words[at + 3]),
+		n = word(words[at + 4]), line = words[at + 5] }
+	if words[at + 6] ~= '' then
+		for name, value in pairs(cjson.decode(words[at + 6])) do
+			event[name] = given(value)
 		end
-		events[#events + 1] = event
 	end
-	return events
+	return event
 end
 
 local ENDINGS = { completed = true, failed = true, cancelled = true,
@@ -118,10 +105,13 @@ local function hear(event, id, job)
 	heard[id] = job
 end
 
+-- A job of a batch goes over to lease when the batch's time comes.
 local function renew_lease(id, job)
 	job.lapses = now + job.lease
-	leased[#leased + 1] = text_of(job.lapses)
-	leased[#leased + 1] = id
+	if not job.batch then
+		leased[#leased + 1] = text_of(job.lapses)
+		leased[#leased + 1] = id
+	end
 	changed[id] = true
 end
 
@@ -207,22 +197,18 @@ end
 -- there is more to it.
 local moves = { started = {}, completed = {} }
 local COMPLETION = ',"state":"completed"'
+local ended_at = text_of(now)
 
 local function moved(kind, packed)
-	local to = moves[kind][packed]
-	if to ~= nil then
-		return to
-	end
-	local job = unpacked(packed)
-	to = false
+	local job, to = unpacked(packed), false
 	if job.stage == 'running' and not job.extra and not job.rescues then
-		to = { epoch = job.epoch, worker = job.worker,
-			queue = job.queue, count = 0 }
+		to = { epoch = text_of(job.epoch), worker = job.worker,
+			queue = job.queue, batch = job.batch, gone = {} }
 		job.heard = now
 		if kind == 'completed' then
 			job.stage, job.settled = 'completed', kind
 			job.ended, job.lapses, job.cancel = now, false, false
-			job.reason, job.error = false, false
+			job.reason, job.error, job.batch = false, false, false
 		else
 			job.started = job.started or now
 			job.lapses = now + job.lease
@@ -235,36 +221,44 @@ local function moved(kind, packed)
 end
 
 -- The settled of such an event, and what follows it; nil when it is none.
-local function settle_fast(event, completed)
-	local kind, id = event.event, event.id
-	local packed = packed_jobs[id]
-	local to = packed and moves[kind] and moved(kind, packed)
-	if not to or to.epoch ~= event.epoch or to.worker ~= event.worker
-		or event.reason or event.error then
+local function settle_fast(at, kind, id, completed)
+	local packed, of = packed_jobs[id], moves[kind]
+	if not packed or not of or words[at + 6] ~= '' then
 		return nil
 	end
-	packed_jobs[id], repacked[id] = to.packed, true
+	local to, epoch, n = of[packed], words[at + 2], words[at + 4]
+	if to == nil then
+		to = moved(kind, packed)
+	end
+	if not to or to.epoch ~= epoch or to.worker ~= words[at + 3]
+		or n == '' then
+		return nil
+	end
+	packed_jobs[id] = to.packed
+	job_words[#job_words + 1] = id
+	job_words[#job_words + 1] = to.packed
 	if kind == 'started' then
-		keep(id, event.epoch, event.n, event.line, '')
-		leased[#leased + 1] = to.lease
-		leased[#leased + 1] = id
+		keep(id, epoch, n, words[at + 5], '')
+		if not to.batch then
+			leased[#leased + 1] = to.lease
+			leased[#leased + 1] = id
+		end
 		return ',"settled":true}'
 	end
-	keep(id, event.epoch, event.n, event.line, COMPLETION)
-	let_go[#let_go + 1] = id
-	ended[#ended + 1] = text_of(now)
+	keep(id, epoch, n, words[at + 5], COMPLETION)
+	to.gone[#to.gone + 1] = id
+	ended[#ended + 1] = ended_at
 	ended[#ended + 1] = id
 	completed[#completed + 1] = id
-	to.count = to.count + 1
 	return ',"settled":true,"state":"completed"}'
 end
 
 local function count_fast()
 	for _, to in pairs(moves.completed) do
 		if to then
-			count_in(queue_counts, to.queue, 'running', -to.count)
-			count_in(queue_counts, to.queue, 'completed', to.count)
-			to.count = 0
+			count_in(queue_counts, to.queue, 'running', -#to.gone)
+			count_in(queue_counts, to.queue, 'completed', #to.gone)
+			leases_over(to.gone, to.batch)
 		end
 	end
 end
@@ -286,7 +280,7 @@ local function settle_one(event, completed)
 		else
 			hear(event, id, job)
 		end
-		keep(id, event.epoch, event.n, event.line, more)
+		keep(id, text_of(event.epoch), event.n, event.line, more)
 		return ',"settled":true' .. more .. '}'
 	elseif (job.epoch == event.epoch and job.worker == event.worker
 		and job.settled == event.event) or known(event, id, job) then
@@ -296,42 +290,44 @@ local function settle_one(event, completed)
 end
 
 -- Adds the answers to answer, in the order of the events, each as two pieces.
-local function settle(events, answer)
-	local ids, fast, slow, completed = {}, {}, {}, {}
+local function settle(answer)
+	local ids, fast, slow, completed, alive = {}, {}, {}, {}, {}
 	local base = #answer
-	for _, event in ipairs(events) do
-		local id = event.id
-		if event.event == 'alive' then
-			for _, named in ipairs(pairs_of(event)) do
+	for i = 1, event_count do
+		local at = 7 * i - 2
+		local kind, id = words[at], words[at + 1]
+		if kind == 'alive' then
+			alive[i] = event_at(at)
+			for _, named in ipairs(pairs_of(alive[i])) do
 				slow[#slow + 1] = named[1]
 			end
-		elseif id then
+		elseif id ~= '' then
 			ids[#ids + 1] = id
-			table.insert(moves[event.event] and fast or slow, id)
+			local list = moves[kind] and fast or slow
+			list[#list + 1] = id
 		end
 	end
 	load(slow)
 	load_packed(fast)
 	load_said(ids)
-	for i, event in ipairs(events) do
-		local settled = false
-		if event.event ~= 'alive' then
-			settled = settle_fast(event, completed)
+	for i = 1, event_count do
+		local at = 7 * i - 2
+		local kind, id, settled = words[at], words[at + 1], false
+		if kind ~= 'alive' then
+			settled = settle_fast(at, kind, id, completed)
 			if not settled then
-				load({ event.id })
-				settled = settle_one(event, completed)
+				load({ word(id) })
+				settled = settle_one(event_at(at), completed)
 			end
 		end
-		answer[base + 2 * i - 1] = event.line
+		answer[base + 2 * i - 1] = words[at + 5]
 		answer[base + 2 * i] = settled
 	end
 	count_fast()
 	renew_heard()
 	free(completed)
-	for i, event in ipairs(events) do
-		if event.event == 'alive' then
-			answer[base + 2 * i] = renew(event)
-		end
+	for i, event in pairs(alive) do
+		answer[base + 2 * i] = renew(event)
 	end
 	flush()
 end

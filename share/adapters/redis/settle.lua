@@ -5,11 +5,11 @@
 -- include settle-events.lua
 -- include retention.lua
 
-local events, answer = events_of_request(), {}
+local answer = {}
 
 write_anyway()
-settle(events, answer)
-delete_finished(10 + #events)
+settle(answer)
+delete_finished(10 + event_count)
 keep_log()
 ring()
 return answer

@@ -130,8 +130,8 @@ local function fit(ids)
 	return out
 end
 
-local function hold(job, worker, lease_ms)
-	job.stage = 'running'
+local function hold(job, worker, lease_ms, number)
+	job.stage, job.batch = 'running', number or false
 	job.epoch = job.epoch + 1
 	job.attempt = job.attempt + 1
 	job.worker, job.lease = worker, lease_ms
@@ -150,18 +150,21 @@ local function take(ids, worker, lease_ms)
 	flush()
 end
 
+-- From so many jobs on a claim makes a batch of them.
+local BATCH_LEAST = 16
+
 -- What a claim makes of what is in job, made once for all of which that is the
 -- same: what it becomes, and how its line ends; false when the job is in
 -- another index, too.
 local holds = {}
 
-local function held(packed, worker, lease_ms, lease)
+local function held(packed, worker, lease_ms, lease, number)
 	local to = holds[packed]
 	if to == nil then
 		local job = unpacked(packed)
 		to = false
 		if job.stage == 'ready' and not job.extra then
-			hold(job, worker, lease_ms)
+			hold(job, worker, lease_ms, number)
 			to = { bytes = job.bytes, packed = pack(job),
 				ends = standing(job) .. ',"lease":{"epoch":'
 				.. text_of(job.epoch) .. lease }
@@ -169,6 +172,17 @@ local function held(packed, worker, lease_ms, lease)
 		holds[packed] = to
 	end
 	return to
+end
+
+-- A job of which nothing is to be written; it is read again when it is asked
+-- for.
+local function forget(id)
+	if jobs[id] ~= nil then
+		jobs[id] = nil
+	end
+	if packed_jobs[id] ~= nil then
+		packed_jobs[id] = nil
+	end
 end
 
 -- The first jobs of one queue are taken when nothing stands apart there and
@@ -180,14 +194,18 @@ local function take_first(queue, most, worker, lease_ms, lease, answer)
 	if redis.call('EXISTS', key('apart', queue)) == 1 then
 		return nil
 	end
-	local members = redis.call('ZRANGE', name, 0, most - 1)
-	for i, member in ipairs(members) do
-		ids[i] = placed(member)
+	local members, number = redis.call('ZRANGE', name, 0, most - 1), nil
+	if #members >= BATCH_LEAST then
+		number = text_of(redis.call('HINCRBY', key('meta'), 'batch', 1))
 	end
-	load_packed(ids)
-	for i, id in ipairs(ids) do
-		local packed = packed_jobs[id]
-		local to = packed and held(packed, worker, lease_ms, lease)
+	for i = 1, #members do
+		ids[i] = placed(members[i])
+	end
+	local packs = fields(JOB, ids)
+	for i = 1, #ids do
+		local packed = packs[i]
+		local to = packed and (holds[packed]
+			or held(packed, worker, lease_ms, lease, number))
 		if not to then
 			return nil
 		end
@@ -201,13 +219,20 @@ local function take_first(queue, most, worker, lease_ms, lease, answer)
 	end
 	local lease_until, at = text_of(now + lease_ms), #answer
 	local lines = fields(LINE, ids)
-	for i, id in ipairs(ids) do
-		local to = holds[packed_jobs[id]]
-		packed_jobs[id], repacked[id] = to.packed, true
-		leased[2 * i - 1], leased[2 * i] = lease_until, id
+	for i = 1, #ids do
+		local id, to = ids[i], holds[packs[i]]
+		job_words[2 * i - 1], job_words[2 * i] = id, to.packed
 		answer[at + 2 * i - 1], answer[at + 2 * i] = lines[i], to.ends
+		if not number then
+			leased[2 * i - 1], leased[2 * i] = lease_until, id
+		end
+		forget(id)
 	end
 	if #ids > 0 then
+		if number then
+			batch(ids, 'SADD', key('batch', number))
+			redis.call('ZADD', BATCHES, lease_until, number)
+		end
 		redis.call('ZREMRANGEBYRANK', name, 0, #ids - 1)
 		count_in(queue_counts, queue, 'ready', -#ids)
 		count_in(queue_counts, queue, 'running', #ids)
