@@ -244,6 +244,70 @@ drop_lines() {
 	done
 }
 
+# --- jobs that were claimed together ---------------------------------------------
+
+# together LEASE: pushes 40 jobs, which w claims in one call.
+together() {
+	jq -nc 'range(40) | {id: "j\(.)"}' | jobq-push >pushed
+	ask claim '{"limit":40,"worker":"w","lease":'"$1"'}' >claimed
+	same 40 "$(grep -c '"lease":' claimed)"
+	same '1 0' "$(cli ZCARD "$(key batches)") $(cli EXISTS "$(key lease)")"
+}
+
+# say EVENT: of each of those jobs.
+say() {
+	jq -c --arg event "$1" 'select(.lease) | {event: $event, id, worker: "w",
+		n: (if $event == "started" then 1 else 2 end),
+		epoch: .lease.epoch}' claimed | jobq-report
+}
+
+# lapsed, for wait_until: another claim has had all of them.
+lapsed() {
+	ask claim '{"limit":100,"worker":"v","lease":30}' >>again
+	same 40 "$(grep -c '"lease":' again)"
+}
+
+@test "redis: what is claimed together leaves nothing behind when it has ended" {
+	together 30
+	same 40 "$(jobq-list --state running | wc -l)"
+	say started >said
+	same 40 "$(grep -c '"settled":true' said)"
+	same '1 0' "$(cli ZCARD "$(key batches)") $(cli EXISTS "$(key lease)")"
+	say completed >said
+	same 40 "$(grep -c '"settled":true' said)"
+	say completed >said
+	same 40 "$(grep -c '"settled":true' said)"
+	same 0 "$(cli EXISTS "$(key batches)" "$(key lease)" "$(key batch:1)")"
+	same 40 "$(jobq-list --state completed | wc -l)"
+}
+
+@test "redis: what is claimed together is lost together, and claimed once more" {
+	together 1
+	say started >said
+	wait_until 20 eval '[ "$(jobq-admin reap --dry-run | wc -l)" -eq 40 ]'
+	same 40 "$(jobq-list --state running | wc -l)"
+	wait_until 20 lapsed
+	same 40 "$(jq -r 'select(.lease) | .id' again | sort -u | wc -l)"
+	say completed >said
+	same 40 "$(grep -c '"settled":"stale"' said)"
+	same 0 "$(cli EXISTS "$(key batch:1)")"
+}
+
+@test "redis: of what was claimed together each is kept as long as it was renewed" {
+	together 30
+	# As if it were the time of those that nobody renewed.
+	cli ZADD "$(key batches)" XX 1 1 >said
+	ask claim '{"limit":40,"worker":"v","lease":30}' >again
+	same 0 "$(grep -c '"lease":' again)"
+	same '0 40' "$(cli EXISTS "$(key batches)" "$(key batch:1)") $(
+		cli ZCARD "$(key lease)")"
+	same 40 "$(jobq-list --state running | wc -l)"
+	say started >said
+	say completed >said
+	same 40 "$(grep -c '"settled":true' said)"
+	same 0 "$(cli EXISTS "$(key lease)")"
+}
+
 # --- numbers -------------------------------------------------------------------
 
 @test "redis: an epoch that no job has is said as it is counted, a whole number" {
