@@ -459,17 +459,18 @@ end
 
 -- Reads of those jobs that were not read yet what is in job.
 local function load_packed(ids)
-	local missing = {}
-	for _, id in ipairs(ids) do
+	local missing, n = {}, 0
+	for i = 1, #ids do
+		local id = ids[i]
 		if jobs[id] == nil and packed_jobs[id] == nil then
 			packed_jobs[id] = false
-			missing[#missing + 1] = id
+			n = n + 1
+			missing[n] = id
 		end
 	end
-	for i, packed in ipairs(fields(JOB, missing)) do
-		if packed then
-			packed_jobs[missing[i]] = packed
-		end
+	local packs = fields(JOB, missing)
+	for i = 1, n do
+		packed_jobs[missing[i]] = packs[i]
 	end
 end
 
@@ -495,15 +496,19 @@ local function load(ids)
 end
 
 local function load_said(ids)
-	local missing = {}
-	for _, id in ipairs(ids) do
-		if said[id] == nil then
-			said[id] = false
-			missing[#missing + 1] = id
+	local missing, n = {}, 0
+	for i = 1, #ids do
+		if said[ids[i]] == nil then
+			said[ids[i]] = false
+			n = n + 1
+			missing[n] = ids[i]
 		end
 	end
-	for i, text in ipairs(fields(SAID, missing)) do
-		said[missing[i]] = text
+	local texts_of = fields(SAID, missing)
+	for i = 1, n do
+		if texts_of[i] then
+			said[missing[i]] = texts_of[i]
+		end
 	end
 end
 

@@ -127,19 +127,21 @@ end
 -- What needed a job that is completed now no longer waits for it; a job whose
 -- last need this was can start, or waits for its time.
 local function free(completed)
-	if #completed == 0 then
+	if #completed == 0 or redis.call('EXISTS', key('needed')) == 0 then
 		return
 	end
-	local needed = redis.call('SMISMEMBER', key('needed'),
-		unpack(completed))
-	for i, id in ipairs(completed) do
-		local children = {}
+	local needed, parents = redis.call('SMISMEMBER', key('needed'),
+		unpack(completed)), {}
+	for i = 1, #completed do
 		if needed[i] == 1 then
-			children = redis.call('SMEMBERS', key('needs', id))
-			redis.call('DEL', key('needs', id))
-			redis.call('SREM', key('needed'), id)
-			load(children)
+			parents[#parents + 1] = completed[i]
 		end
+	end
+	for _, id in ipairs(parents) do
+		local children = redis.call('SMEMBERS', key('needs', id))
+		redis.call('DEL', key('needs', id))
+		redis.call('SREM', key('needed'), id)
+		load(children)
 		for _, child in ipairs(children) do
 			local job = jobs[child]
 			redis.call('SREM', key('wants', child), id)
