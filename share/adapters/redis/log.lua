@@ -8,6 +8,7 @@ local event_seq
 local logged = {}
 -- What events are named, by epoch and n.
 local names = {}
+local format = string.format
 
 local function said_key(id)
 	return key('said', id)
@@ -78,16 +79,16 @@ local function keep(id, epoch, n, line, more)
 	end
 	event_seq = (event_seq or tonumber(redis.call('HGET', key('meta'),
 		'event') or 0)) + 1
-	local seq = string.format('%d', event_seq)
+	local seq = format('%d', event_seq)
 	if said[id] then
 		name_event(id, named, seq)
 	else
 		said[id] = ' ' .. named .. ':' .. seq
-		said_words[#said_words + 1] = id
-		said_words[#said_words + 1] = said[id]
+		local to = #said_words
+		said_words[to + 1], said_words[to + 2] = id, said[id]
 	end
-	logged[#logged + 1] = seq
-	logged[#logged + 1] = id .. ' ' .. line .. more
+	local at = #logged
+	logged[at + 1], logged[at + 2] = seq, id .. ' ' .. line .. more
 end
 
 -- Writes what was kept, at the end.

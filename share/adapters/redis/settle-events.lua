@@ -237,8 +237,8 @@ local function settle_fast(at, kind, id, completed)
 		return nil
 	end
 	packed_jobs[id] = to.packed
-	job_words[#job_words + 1] = id
-	job_words[#job_words + 1] = to.packed
+	local last = #job_words
+	job_words[last + 1], job_words[last + 2] = id, to.packed
 	if kind == 'started' then
 		keep(id, epoch, n, words[at + 5], '')
 		if not to.batch then
@@ -249,8 +249,8 @@ local function settle_fast(at, kind, id, completed)
 	end
 	keep(id, epoch, n, words[at + 5], COMPLETION)
 	to.gone[#to.gone + 1] = id
-	ended[#ended + 1] = ended_at
-	ended[#ended + 1] = id
+	last = #ended
+	ended[last + 1], ended[last + 2] = ended_at, id
 	completed[#completed + 1] = id
 	return ',"settled":true,"state":"completed"}'
 end

@@ -174,21 +174,11 @@ local function held(packed, worker, lease_ms, lease, number)
 	return to
 end
 
--- A job of which nothing is to be written; it is read again when it is asked
--- for.
-local function forget(id)
-	if jobs[id] ~= nil then
-		jobs[id] = nil
-	end
-	if packed_jobs[id] ~= nil then
-		packed_jobs[id] = nil
-	end
-end
-
 -- The first jobs of one queue are taken when nothing stands apart there and
 -- they are all such: out of ready by their rank, which costs less than by
 -- their names. Adds the lines to answer. How many were ready, or nil when they
--- are to be taken otherwise.
+-- are to be taken otherwise. What was changed before must have been written, and
+-- what was read of them before is read again.
 local function take_first(queue, most, worker, lease_ms, lease, answer)
 	local name, ids, bytes = key('ready', queue), {}, 0
 	if redis.call('EXISTS', key('apart', queue)) == 1 then
@@ -220,13 +210,15 @@ local function take_first(queue, most, worker, lease_ms, lease, answer)
 	local lease_until, at = text_of(now + lease_ms), #answer
 	local lines = fields(LINE, ids)
 	for i = 1, #ids do
-		local id, to = ids[i], holds[packs[i]]
-		job_words[2 * i - 1], job_words[2 * i] = id, to.packed
-		answer[at + 2 * i - 1], answer[at + 2 * i] = lines[i], to.ends
+		local id, to, to_at = ids[i], holds[packs[i]], 2 * i
+		job_words[to_at - 1], job_words[to_at] = id, to.packed
+		answer[at + to_at - 1], answer[at + to_at] = lines[i], to.ends
 		if not number then
-			leased[2 * i - 1], leased[2 * i] = lease_until, id
+			leased[to_at - 1], leased[to_at] = lease_until, id
 		end
-		forget(id)
+		if jobs[id] ~= nil or packed_jobs[id] ~= nil then
+			jobs[id], packed_jobs[id] = nil, nil
+		end
 	end
 	if #ids > 0 then
 		if number then
