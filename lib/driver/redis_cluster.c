@@ -136,8 +136,7 @@ jobq_redis_ask_owner(struct jobq_redis *store,
 	    store->name.data);
 }
 
-/* --- the other node ---------------------------------------------------------
- */
+/* --- the other node ------------------------------------------------------ */
 
 /* Its settings are the store's own. */
 static struct jobq_redis *

@@ -3,15 +3,6 @@
 -- settings, an object; more is allowed. All of it is the input, and the
 -- plugin's name is the job's. The note of a job has what a result needs, for
 -- the entry may be gone by then: the plugin_run_id as it is written.
-local function value_of(fields, name)
-	for i = 1, #fields, 2 do
-		if fields[i] == name then
-			return fields[i + 1]
-		end
-	end
-	return nil
-end
-
 local function is_whole(text)
 	text = text and (unquote(text) or text)
 	return text and (find(text, '^%s*[+-]?%d+%s*$')

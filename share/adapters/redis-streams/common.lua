@@ -76,34 +76,16 @@ local function key(name)
 	return BASE .. name
 end
 
--- --- text ------------------------------------------------------------------
+-- include words.lua
 
-local function quote(text)
-	return (string.gsub(cjson.encode(text), '\\/', '/'))
-end
-
--- The date of a day since 1970, by the algorithm of H. Hinnant, "chrono-
--- Compatible Low-Level Date Algorithms", civil_from_days.
-local function date(days)
-	local z = days + 719468
-	local era = floor(z / 146097)
-	local doe = z - era * 146097
-	local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524)
-		- floor(doe / 146096)) / 365)
-	local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
-	local mp = floor((5 * doy + 2) / 153)
-	local month = mp < 10 and mp + 3 or mp - 9
-	return format('%04d-%02d-%02d', yoe + era * 400
-		+ (month <= 2 and 1 or 0), month,
-		doy - floor((153 * mp + 2) / 5) + 1)
-end
-
-local function time(ms)
-	local days = floor(ms / 86400000)
-	local rest = ms - days * 86400000
-	return format('%sT%02d:%02d:%02d.%03dZ', date(days),
-		floor(rest / 3600000), floor(rest / 60000) % 60,
-		floor(rest / 1000) % 60, rest % 1000)
+-- A field of an entry, or nil.
+local function value_of(fields, name)
+	for i = 1, #fields, 2 do
+		if fields[i] == name then
+			return fields[i + 1]
+		end
+	end
+	return nil
 end
 
 -- --- the group -------------------------------------------------------------

@@ -18,15 +18,6 @@ local function max_attempts(text)
 	return most and most > 0 and most or nil
 end
 
-local function value_of(fields, name)
-	for i = 1, #fields, 2 do
-		if fields[i] == name then
-			return fields[i + 1]
-		end
-	end
-	return nil
-end
-
 -- What jobq-push has written was looked at then, and its id noted.
 local function pushed_job(entry, fields)
 	if fields[1] ~= 'id' or fields[3] ~= 'job'
