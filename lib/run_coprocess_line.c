@@ -252,6 +252,8 @@ take_output(struct jobq_coprocess *co, struct jobq_task *task,
 	if (value == NULL || jobq_json_string(*value, text, NULL) != JOBQ_OK ||
 	    (base64 && !decode(text)))
 		return false;
+	if (co->skipping)
+		task->notes.dropped += co->answer.cut_len;
 	jobq_buf_putc(text, '\n');
 	jobq_tell_bytes(
 	    task, to_err ? &task->err : &task->out, text->data, text->len);
@@ -380,7 +382,8 @@ begin_rest(struct jobq_coprocess *co)
 	co->skipping = true;
 	co->shortening = jobq_long_is_answer(line->data, line->len);
 	if (co->shortening)
-		jobq_long_begin(&co->answer);
+		jobq_long_begin(
+		    &co->answer, (size_t)co->run->options.output_limit_bytes);
 	take_rest(co, line->data, line->len, false);
 	jobq_buf_release(line);
 }

@@ -12,13 +12,13 @@
 
 #include "banned.h"
 
-#define TEXT_MOST ((size_t)512 << 10)
-#define CUT_MOST 12 /* bytes of one character in two escapes */
+#define TEXT_MOST ((size_t)512 << 10) /* beside the output */
+#define CUT_MOST 6		      /* bytes of an escape */
 
 static const char *
 skip_blanks(const char *at, const char *end)
 {
-	while (at < end && strchr(" \t\r", *at) != NULL)
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
 		at++;
 	return at;
 }
@@ -45,12 +45,13 @@ jobq_long_is_answer(const char *line, size_t len)
 }
 
 void
-jobq_long_begin(struct jobq_long *answer)
+jobq_long_begin(struct jobq_long *answer, size_t output_most)
 {
 	struct jobq_buf text = answer->text;
 
 	jobq_buf_clear(&text);
-	*answer = (struct jobq_long){ .text = text };
+	*answer =
+	    (struct jobq_long){ .text = text, .output_most = output_most };
 }
 
 void
@@ -65,45 +66,88 @@ jobq_long_release(struct jobq_long *answer)
 static bool
 close_string(struct jobq_buf *text, size_t at)
 {
-	struct jobq_buf decoded = JOBQ_BUF_INIT;
-	bool good = false;
-
-	for (int i = 0; i <= CUT_MOST && !good && text->len > at + 1; i++) {
+	for (int i = 0; i <= CUT_MOST && text->len > at + 1; i++) {
 		struct jobq_span span;
 
 		jobq_buf_putc(text, '"');
-		span = (struct jobq_span){ text->data + at, text->len - at };
-		good = jobq_json_check(span.at, span.len, &span, NULL) ==
-			   JOBQ_OK &&
-		       jobq_json_string(span, &decoded, NULL) == JOBQ_OK;
-		if (!good)
-			text->len -= 2;
+		if (jobq_json_check(text->data + at, text->len - at, &span,
+			NULL) == JOBQ_OK)
+			return true;
+		text->len -= 2;
 	}
-	jobq_buf_release(&decoded);
-	return good;
+	return false;
+}
+
+/* Whether the key at hand, which ends at its colon, means this name. */
+static bool
+key_is(const struct jobq_long *answer, const char *name)
+{
+	const struct jobq_buf *text = &answer->text;
+	struct jobq_span key;
+
+	if (jobq_json_check(text->data + answer->key_at,
+		answer->value_at - 1 - answer->key_at, &key, NULL) != JOBQ_OK ||
+	    key.at[0] != '"')
+		return false;
+	return jobq_json_key_is(
+	    (struct jobq_span){ key.at + 1, key.len - 2 }, name);
 }
 
 static void
+begin_value(struct jobq_long *answer)
+{
+	answer->value_at = answer->text.len;
+	answer->value_len = 0;
+	answer->is_output = key_is(answer, "output");
+	answer->value_most =
+	    answer->is_output ? answer->output_most : JOBQ_LONG_VALUE;
+}
+
+/* An error is text whatever it is, and one that is null would be none. */
+static void
+quote_value(struct jobq_long *answer, size_t begins)
+{
+	struct jobq_buf *text = &answer->text;
+	struct jobq_buf value = JOBQ_BUF_INIT;
+
+	jobq_buf_add(&value, text->data + begins, text->len - begins);
+	text->len = begins;
+	jobq_json_put_lossy(text, value.data, value.len);
+	jobq_buf_release(&value);
+}
+
+/* Shortens a value that is longer than what stays. */
+static void
+cut_value(struct jobq_long *answer)
+{
+	struct jobq_buf *text = &answer->text;
+	size_t begins = answer->value_at;
+	const char *value =
+	    skip_blanks(text->data + begins, text->data + text->len);
+	size_t at = (size_t)(value - text->data);
+
+	if (answer->is_output)
+		answer->output_len = answer->value_len;
+	else
+		answer->cut_len += answer->value_len - answer->value_most;
+	if (!answer->is_output && *value == '"' && close_string(text, at))
+		return;
+	if (key_is(answer, "error")) {
+		quote_value(answer, begins);
+	} else {
+		text->len = begins;
+		jobq_buf_puts(text, "null");
+	}
+}
+
+/* What follows is no key until there is a quote. */
+static void
 end_value(struct jobq_long *answer)
 {
-	static const char output[] = "\"output\"";
-	struct jobq_buf *text = &answer->text;
-	const char *end = text->data + text->len;
-	size_t at = (size_t)(skip_blanks(text->data + answer->value_at, end) -
-			     text->data);
-	bool is_output = memcmp(text->data + answer->key_at, output,
-			     sizeof(output) - 1) == 0;
-	size_t begins = answer->value_at;
-
+	if (answer->value_len > answer->value_most)
+		cut_value(answer);
 	answer->value_at = 0;
-	if (answer->value_len <= JOBQ_LONG_VALUE)
-		return;
-	if (is_output)
-		answer->output_len = answer->value_len;
-	else if (text->data[at] == '"' && close_string(text, at))
-		return;
-	text->len = begins;
-	jobq_buf_puts(text, "null");
+	answer->key_at = answer->text.len;
 }
 
 /* --- bytes --------------------------------------------------------------- */
@@ -111,9 +155,9 @@ end_value(struct jobq_long *answer)
 static void
 keep(struct jobq_long *answer, char c)
 {
-	if (answer->value_at > 0 && answer->value_len++ >= JOBQ_LONG_VALUE)
+	if (answer->value_at > 0 && answer->value_len++ >= answer->value_most)
 		return;
-	if (answer->text.len >= TEXT_MOST)
+	if (answer->text.len >= TEXT_MOST + answer->output_most)
 		answer->lost = true;
 	else
 		jobq_buf_putc(&answer->text, c);
@@ -149,10 +193,8 @@ take(struct jobq_long *answer, char c)
 	    (c == ',' || c == '}' || c == ']'))
 		end_value(answer);
 	keep(answer, c);
-	if (c == ':' && is_outermost && answer->value_at == 0) {
-		answer->value_at = answer->text.len;
-		answer->value_len = 0;
-	}
+	if (c == ':' && is_outermost && answer->value_at == 0 && !answer->lost)
+		begin_value(answer);
 }
 
 void

@@ -558,6 +558,38 @@ says() {
 	done
 }
 
+@test "run: what an answer that is too long says is not lost for its length" {
+	cat >h <<-'END'
+		#!/usr/bin/env python3
+		import json, sys
+		for line in sys.stdin:
+		    job = json.loads(line)
+		    print(job["input"] % {"id": '"id":"%s"' % job["id"],
+		        "list": json.dumps([7] * 100000),
+		        "some": '"' + "o" * 100000 + '"',
+		        "more": '"' + "o" * 300000 + '"',
+		        "nul": '"\\u0000' + "o" * 300000 + '"'}, flush=True)
+	END
+	chmod +x h
+	printf '{"id":"%s","input":"%s"}\n' \
+		list '{%(id)s,\"output\":1,\"error\":%(list)s}' \
+		nul '{%(id)s,\"error\":%(nul)s}' \
+		escape '{%(id)s,\"\\u006futput\":%(more)s}' \
+		beside '{%(id)s,\"output\":%(some)s,\"x\":%(more)s}' \
+		text '{\"event\":\"output\",%(id)s,\"text\":%(more)s}\n{%(id)s,\"output\":2}' \
+		>in
+	go -j 1 --output-limit 200KiB
+	same 1 "$status"
+	same "$(printf '%s\n' beside=completed,100000,false \
+		escape=completed,0,true list=failed,0,false \
+		nul=failed,0,false text=completed,2,true)" \
+		"$(jq -r 'select(.event == ("completed", "failed"))
+			| "\(.id)=\(.event),\(.output | length),\(
+			(.dropped // 0) > 200000)"' out | sort)"
+	jq -se 'map(select(.event == "failed") | {(.id): .error}) | add
+		| (.list | startswith("[7, 7, ")) and (.nul | startswith("\ufffdooo"))' out
+}
+
 @test "run: an endless line of a coprocess is bounded" {
 	handler <<-'END'
 		take
