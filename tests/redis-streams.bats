@@ -308,6 +308,19 @@ settle() { # EVENTS [EPOCH]: as of the suite, less id and epoch
 	same '' "$(pending)"
 }
 
+@test "streams: an entry with more fields than a script can hand on is buried" {
+	local fields=()
+	mapfile -t fields < <(seq 10000)
+	export JOBQ_URL="$base&max_attempts=1&dead=$s-dead"
+	jobq-admin init 2>/dev/null
+	cli XADD "$s" '*' "${fields[@]}" >id
+	run_apart timeout 60 jobq-work --until-empty -- false
+	same 1 "$status"
+	same "$(printf '%s\n' jobq_entry "$(<id)" jobq_id "$(<id)" \
+		jobq_reason exit jobq_error 'exit status 1' jobq_attempt 1)" \
+		"$(cli XRANGE "$s-dead" - + | sed 1d)"
+}
+
 @test "streams: what a dead peer left idle for a lease is taken, not before" {
 	many 3
 	jobq-admin init

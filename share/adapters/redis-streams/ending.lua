@@ -17,9 +17,25 @@ local function keep_ended(entry, job, kind)
 	end
 end
 
--- The entry with what became of it, where somebody looks for dead letters.
+-- No script can hand on more words in one call, and no answer that must carry
+-- them to another node may be much longer.
+local BURIED_WORDS, BURIED_BYTES = 7000, 16777216
+
+local function can_be_buried(words)
+	local bytes = 0
+	for _, word in ipairs(words) do
+		bytes = bytes + #word
+	end
+	return #words <= BURIED_WORDS and bytes <= BURIED_BYTES
+end
+
+-- The entry with what became of it, where somebody looks for dead letters; one
+-- that is too large is named only.
 local function buried(entry, job, ended)
 	local words = payload(entry) or {}
+	if not can_be_buried(words) then
+		words = { 'jobq_entry', entry }
+	end
 	for _, word in ipairs({ 'jobq_id', job.id, 'jobq_reason',
 		ended.reason or '', 'jobq_error', ended.error or '',
 		'jobq_attempt', job.attempt }) do
