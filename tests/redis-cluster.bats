@@ -86,6 +86,7 @@ teardown() {
 	local name
 	common_teardown
 	[ -n "$CLUSTER_DIR" ] || return 0
+	signal a CONT
 	signal b CONT
 	start a
 	for name in a b c; do
@@ -223,6 +224,50 @@ settle_ends() {
 	same 0 "$(kept)"
 	same 1 "$(node b XLEN out)"
 	same 1 "$(node a ZCARD 'jobq:{jobs}:jobq:lease')"
+}
+
+@test "cluster: what is no job and a peer takes in between is not lost" {
+	node a XADD jobs '*' p '{' >id
+	jobq-claim -n 0 --worker w1 || true
+	signal b STOP
+	claiming() {
+		timeout 100 jobq-claim -n 1 --worker w1 2>said
+	}
+	spawn claiming
+	wait_until 20 keeps 1
+	node a XCLAIM jobs jobq peer 0 "$(<id)"
+	signal b CONT
+	wait_until 60 keeps 0
+	same 'peer 2' "$(pending)"
+	same 1 "$(node a ZCARD 'jobq:{jobs}:jobq:lease')"
+	wait_until 60 gone "$spawned_pid"
+	lacks "$(<said)" user_script
+}
+
+@test "cluster: a node that does not answer is not asked for ever" {
+	local slot a b name
+	slot=$(node a CLUSTER KEYSLOT jobs)
+	a=$(node a CLUSTER MYID) b=$(node b CLUSTER MYID)
+	working() {
+		timeout 100 jobq-work -- sh -c 'echo x >>ran' >/dev/null 2>said
+	}
+	spawn working
+	node a XADD jobs '*' p 1
+	wait_until 20 grep -q x ran
+	wait_until 20 keeps 0
+	signal a STOP
+	for name in b c; do
+		node $name CLUSTER SETSLOT "$slot" NODE "$b"
+	done
+	node b XADD jobs '*' p 2
+	wait_until 80 grep -qz 'x.x' ran
+	signal a CONT
+	kill -TERM "$spawned_pid"
+	wait_until 30 gone "$spawned_pid"
+	node b FLUSHALL
+	for name in a b c; do
+		node $name CLUSTER SETSLOT "$slot" NODE "$a"
+	done
 }
 
 @test "cluster: a slot that is being moved is found where it goes" {

@@ -4,7 +4,8 @@
  *
  * All keys of a store are in one slot, that of KEYS[1], so one connection
  * serves it: that of the URL, until MOVED names another node. When that node
- * cannot be reached it is the URL's again, which knows who has succeeded it.
+ * cannot be reached, does not answer or is alone it is the URL's again, which
+ * knows who has succeeded it.
  *
  * What goes to streams in other slots is told in an adapter's outbox.lua. Here
  * a line of it flows like this. The answer of a verb begins with
@@ -119,8 +120,10 @@ jobq_redis_ask_owner(struct jobq_redis *store,
 			status = say_asking(store, err);
 		if (status == JOBQ_OK)
 			status = jobq_redis_ask(store, command, reply, err);
-		if (status != JOBQ_OK)
+		if (status != JOBQ_OK || begins(*reply, "CLUSTERDOWN ")) {
+			jobq_redis_go_home(store);
 			return status;
+		}
 		asking = begins(*reply, "ASK ");
 		if (!asking && !begins(*reply, "MOVED "))
 			return JOBQ_OK;

@@ -26,7 +26,7 @@ local function write(stream, words, far)
 	local done = pcall_redis('XADD', stream, '*', unpack(words))
 	if type(done) ~= 'table' or not done.err then
 		return
-	elseif find(done.err, 'Script attempted to access', 1, true) then
+	elseif find(done.err, 'cript attempted to access', 1, true) then
 		far[#far + 1] = { stream, words }
 	else
 		call('XADD', stream, '*', unpack(words))

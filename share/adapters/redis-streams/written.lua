@@ -1,5 +1,6 @@
 -- What was carried out of the outbox is acknowledged, if it still is what was
--- put there. An entry that a peer has taken meanwhile is watched like a lease.
+-- put there. An entry that a peer has taken meanwhile is watched like a lease;
+-- one that was no job has none.
 -- include common.lua
 -- include json.lua
 -- include job.lua
@@ -20,7 +21,8 @@ for _, pair in ipairs(request.written) do
 		elseif job then
 			job.out = nil
 			change(entry)
-			call('ZADD', key('lease'), now + job.lease, entry)
+			call('ZADD', key('lease'), now + (job.lease or 30000),
+				entry)
 		end
 	end
 end
