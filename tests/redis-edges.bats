@@ -308,6 +308,41 @@ lapsed() {
 	same 0 "$(cli EXISTS "$(key lease)")"
 }
 
+@test "redis: one lost batch is found behind many that were renewed" {
+	local i
+	jq -nc 'range(45 * 16) | {id: "j\(.)"}' | jobq-push >pushed
+	for ((i = 0; i < 44; i++)); do
+		echo 'claim {"limit":16,"worker":"w","lease":30}'
+	done >requests
+	echo 'claim {"limit":16,"worker":"v","lease":1}' >>requests
+	timeout 60 storecall "$JOBQ_URL" <requests >claimed
+	same 720 "$(grep -c '"lease":' claimed)"
+	# As if it were the time of those that nobody renewed.
+	for ((i = 1; i <= 44; i++)); do
+		echo "ZADD $(key batches) XX 1 $i"
+	done | cli >said
+	wait_until 20 eval '[ "$(jobq-admin reap --dry-run | wc -l)" -eq 16 ]'
+	same 16 "$(jobq-admin reap | wc -l)"
+	same "0 704" "$(cli EXISTS "$(key batches)") $(
+		cli ZCARD "$(key lease)")"
+}
+
+@test "redis: a claim finds what is lost behind batches that were renewed" {
+	local i
+	jq -nc 'range(6 * 16) | {id: "j\(.)"}' | jobq-push >pushed
+	for ((i = 0; i < 5; i++)); do
+		echo 'claim {"limit":16,"worker":"w","lease":30}'
+	done >requests
+	echo 'claim {"limit":16,"worker":"v","lease":1}' >>requests
+	timeout 60 storecall "$JOBQ_URL" <requests >claimed
+	for ((i = 1; i <= 5; i++)); do
+		echo "ZADD $(key batches) XX 1 $i"
+	done | cli >said
+	wait_until 20 eval '[ "$(jobq-admin reap --dry-run | wc -l)" -eq 16 ]'
+	ask claim '{"limit":16,"worker":"u","lease":30}' >again
+	same 16 "$(grep -c '"lease":' again)"
+}
+
 # --- numbers -------------------------------------------------------------------
 
 @test "redis: an epoch that no job has is said as it is counted, a whole number" {

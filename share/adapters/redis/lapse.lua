@@ -36,34 +36,50 @@ local function lapsed(job)
 		'crashed 4 times: its worker was gone each time before it ended'
 end
 
--- Batches whose time has come: their jobs go over to lease, each by the time
--- that it has, which is later if it was renewed. They are there before they
--- leave the batch.
-local function part_batches()
-	local due = redis.call('ZRANGEBYSCORE', BATCHES, '-inf', now, 'LIMIT',
-		0, 4)
-	for _, number in ipairs(due) do
-		local ids = redis.call('SMEMBERS', key('batch', number))
-		load(ids)
-		for _, id in ipairs(ids) do
-			local job = jobs[id]
-			if job and job.stage == 'running' then
-				job.batch, changed[id] = false, true
-				leased[#leased + 1] = text_of(job.lapses)
-				leased[#leased + 1] = id
-			end
+-- The jobs of a batch go over to lease, each by the time that it has, which is
+-- later than the batch's if it was renewed. They are there before they leave
+-- the batch.
+local function part(number)
+	local ids = redis.call('SMEMBERS', key('batch', number))
+	load(ids)
+	for _, id in ipairs(ids) do
+		local job = jobs[id]
+		if job and job.stage == 'running' then
+			job.batch, changed[id] = false, true
+			leased[#leased + 1] = text_of(job.lapses)
+			leased[#leased + 1] = id
 		end
-		flush()
-		redis.call('DEL', key('batch', number))
-		redis.call('ZREM', BATCHES, number)
 	end
+	flush()
+	redis.call('DEL', key('batch', number))
+	redis.call('ZREM', BATCHES, number)
+end
+
+-- Some of the batches whose time has come; of those in which all were renewed
+-- more, or who finds nothing lapsed would take it that nothing has. The last
+-- of them, when there may be more.
+local function part_batches()
+	local due
+	for _ = 1, 10 do
+		due = redis.call('ZRANGEBYSCORE', BATCHES, '-inf', now,
+			'LIMIT', 0, 4)
+		for _, number in ipairs(due) do
+			part(number)
+		end
+		if #due < 4 then
+			return nil
+		elseif redis.call('ZCOUNT', LEASES, '-inf', now) > 0 then
+			break
+		end
+	end
+	return due[4]
 end
 
 -- Leases that ran out and jobs that expired (if some can), together no more
--- than a page. The events, and those that are failed.
+-- than a page. The events, those that are failed, and what part_batches() said.
 local function lapse(can_expire)
 	local lines, failed = {}, {}
-	part_batches()
+	local parted = part_batches()
 	local ids = until_time('lease', 100)
 	load_said(ids)
 	for _, id in ipairs(ids) do
@@ -81,5 +97,5 @@ local function lapse(can_expire)
 			'cancelled', 'expired')
 	end
 	flush()
-	return lines, failed
+	return lines, failed, parted
 end

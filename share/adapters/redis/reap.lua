@@ -25,7 +25,10 @@ if truth(given(request.dry)) then
 	end
 	return answer
 end
-answer = lapse(true)
+local lines, _, parted = lapse(true)
+if parted then
+	lines[#lines + 1] = '{"event":"page","after":"' .. parted .. '"}'
+end
 keep_log()
 ring()
-return answer
+return lines
