@@ -308,6 +308,27 @@ lapsed() {
 	same 0 "$(cli EXISTS "$(key lease)")"
 }
 
+@test "redis: a renewed lease lapses in time after the clock was put back" {
+	together 30
+	# As if they had been claimed an hour later than it is.
+	cli EVAL "for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
+			local job = { cmsgpack.unpack(redis.call('HGET',
+				KEYS[1], id)) }
+			job[14] = job[14] + 3600000
+			redis.call('HSET', KEYS[1], id,
+				cmsgpack.pack(unpack(job, 1, 25)))
+		end
+		redis.call('ZINCRBY', KEYS[2], 3600000, 1)" 2 \
+		"$(key job)" "$(key batches)" >said
+	say started >said
+	same 40 "$(grep -c '"settled":true' said)"
+	same '0 40' "$(cli EXISTS "$(key batches)" "$(key batch:1)") $(
+		cli ZCARD "$(key lease)")"
+	say completed >said
+	same 40 "$(grep -c '"settled":true' said)"
+	same 0 "$(cli EXISTS "$(key lease)")"
+}
+
 @test "redis: one lost batch is found behind many that were renewed" {
 	local i
 	jq -nc 'range(45 * 16) | {id: "j\(.)"}' | jobq-push >pushed

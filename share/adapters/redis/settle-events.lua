@@ -105,9 +105,15 @@ local function hear(event, id, job)
 	heard[id] = job
 end
 
--- A job of a batch goes over to lease when the batch's time comes.
+-- A job of a batch goes over to lease when the batch's time comes; at once
+-- when the clock was put back, for the batch's time is later then.
 local function renew_lease(id, job)
+	local before = job.lapses
 	job.lapses = now + job.lease
+	if job.batch and job.lapses < before then
+		leases_over({ id }, job.batch)
+		job.batch = false
+	end
 	if not job.batch then
 		leased[#leased + 1] = text_of(job.lapses)
 		leased[#leased + 1] = id
@@ -203,7 +209,9 @@ local ended_at = text_of(now)
 
 local function moved(kind, packed)
 	local job, to = unpacked(packed), false
-	if job.stage == 'running' and not job.extra and not job.rescues then
+	local back = job.lapses and job.lapses > now + job.lease
+	if job.stage == 'running' and not job.extra and not job.rescues
+		and not (back and kind == 'started') then
 		to = { epoch = text_of(job.epoch), worker = job.worker,
 			queue = job.queue, batch = job.batch, gone = {} }
 		job.heard = now
