@@ -258,8 +258,8 @@ local function batch(words, command, name)
 	end
 end
 
--- lapses is when the lease does; batch: that of its claim; extra: it has one of expires, key and flow;
--- what is absent is false.
+-- lapses is when the lease does; batch: that of its claim, while its lease is
+-- there; extra: it has one of expires, key and flow; what is absent is false.
 local function pack(job)
 	return cmsgpack.pack(job.stage, job.queue, job.name, job.priority,
 		job.attempt, job.most, job.run, job.pushed, job.bytes,
@@ -282,8 +282,8 @@ local function unpacked(packed)
 		claimed = claimed, started = started, heard = heard,
 		ended = ended_at, settled = settled, reason = reason,
 		error = error, rescues = rescues, snoozes = snoozes,
-		cancel = cancel, batch = batch or false, seq = false, expires = false, key = false,
-		flow = false }
+		cancel = cancel, batch = batch or false, seq = false,
+		expires = false, key = false, flow = false }
 end
 
 -- Writes a hash: of each field that is named what is in values, and empties

@@ -136,11 +136,15 @@ local function free(completed)
 	if #completed == 0 or redis.call('EXISTS', key('needed')) == 0 then
 		return
 	end
-	local needed, parents = redis.call('SMISMEMBER', key('needed'),
-		unpack(completed)), {}
-	for i = 1, #completed do
-		if needed[i] == 1 then
-			parents[#parents + 1] = completed[i]
+	local parents = {}
+	for at = 1, #completed, WORDS do
+		local needed = redis.call('SMISMEMBER', key('needed'),
+			unpack(completed, at,
+				math.min(at + WORDS - 1, #completed)))
+		for i = 1, #needed do
+			if needed[i] == 1 then
+				parents[#parents + 1] = completed[at + i - 1]
+			end
 		end
 	end
 	for _, id in ipairs(parents) do
