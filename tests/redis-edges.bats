@@ -244,6 +244,17 @@ drop_lines() {
 	done
 }
 
+# bats test_tags=smoke
+@test "redis: what is due is listed as ready where nothing else of its queue is" {
+	jq -nc --arg at "$(date -u +%FT%TZ -d '+2 seconds')" \
+		'{id: "j1", queue: "q", run_at: $at}' | jobq-push >pushed
+	same 0 "$(ask list '{"by":"ready","limit":5}' | wc -l)"
+	wait_until 20 eval '[ -n "$(ask list "{\"by\":\"ready\",\"limit\":5}")" ]'
+	same j1 "$(ask list '{"by":"ready","limit":5}' | jq -r .id)"
+	jobq-admin pause q 2>said
+	same 0 "$(ask list '{"by":"ready","limit":5}' | wc -l)"
+}
+
 # --- jobs that were claimed together ---------------------------------------------
 
 # together LEASE: pushes 40 jobs, which w claims in one call.

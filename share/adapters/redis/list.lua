@@ -130,9 +130,8 @@ local function in_order(one, other)
 end
 
 -- What is due that no claim has seen to yet, as the walk of a queue.
-local function walk_due(open, score, member)
-	local due, list = until_time('due', 1000), {}
-	local items = {}
+local function walk_due(due, open, score, member)
+	local list, items = {}, {}
 	for _, id in ipairs(due) do
 		local job = jobs[id]
 		local one = { score = -job.priority, member = place(job, id) }
@@ -156,14 +155,22 @@ local function walk_ready()
 		score, member = string.match(after, '^([^,]*),(.*)$')
 		score = tonumber(score)
 	end
-	for _, queue in ipairs(open_queues(queues)) do
+	-- A queue may have nothing but what is due.
+	local due, names = until_time('due', 1000), queues
+	if #names == 0 then
+		names = redis.call('SMEMBERS', key('stocked'))
+		for _, id in ipairs(due) do
+			names[#names + 1] = jobs[id].queue
+		end
+	end
+	for _, queue in ipairs(open_queues(names)) do
 		open[queue] = true
 		walks[#walks + 1] = walk(key('ready', queue), limit + 1, score,
 			member)
 		walks[#walks + 1] = walk(key('apart', queue), limit + 1, score,
 			member)
 	end
-	walks[#walks + 1] = walk_due(open, score, member)
+	walks[#walks + 1] = walk_due(due, open, score, member)
 	local heap, last, looks = merge(walks), nil, 0
 	while #found < limit and looks < LOOKS do
 		member, score = next_ready(heap)
