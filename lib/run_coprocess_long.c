@@ -26,8 +26,8 @@ skip_blanks(const char *at, const char *end)
 bool
 jobq_long_is_answer(const char *line, size_t len)
 {
-	static const char *const names[] = { "\"id\"", "\"output\"",
-		"\"error\"", "\"event\"", "\"retry\"" };
+	static const char *const names[] = { "\"id\"", "\"epoch\"",
+		"\"output\"", "\"error\"", "\"event\"", "\"retry\"" };
 	const char *end = line + len;
 	const char *at = skip_blanks(line, end);
 
