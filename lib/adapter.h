@@ -42,8 +42,7 @@ struct jobq_adapter {
 	struct jobq_adapter_parameter *parameter;
 	size_t parameters;
 	char *when; /* JSON: what else holds for values of parameters; NULL */
-	char
-	    *slot; /* the parameter that names the key that all go with; NULL */
+	char *slot; /* a parameter: see jobq_adapter_slot(); NULL */
 	char *base; /* the name of the adapter that has the other texts; NULL */
 	struct jobq_adapter *under; /* that adapter; owned */
 	int bases_left;		    /* how many more may stand below */

@@ -340,37 +340,33 @@ lapsed() {
 	same 0 "$(cli EXISTS "$(key lease)")"
 }
 
-@test "redis: one lost batch is found behind many that were renewed" {
+# renew COUNT: claims so many batches, of which it is as if it were the time,
+# but each was renewed, and behind them one of 16 jobs that is lost.
+renew() {
 	local i
-	jq -nc 'range(45 * 16) | {id: "j\(.)"}' | jobq-push >pushed
-	for ((i = 0; i < 44; i++)); do
+	jq -nc --argjson jobs $((($1 + 1) * 16)) 'range($jobs) |
+		{id: "j\(.)"}' | jobq-push >pushed
+	for ((i = 0; i < $1; i++)); do
 		echo 'claim {"limit":16,"worker":"w","lease":30}'
 	done >requests
 	echo 'claim {"limit":16,"worker":"v","lease":1}' >>requests
 	timeout 60 storecall "$JOBQ_URL" <requests >claimed
-	same 720 "$(grep -c '"lease":' claimed)"
-	# As if it were the time of those that nobody renewed.
-	for ((i = 1; i <= 44; i++)); do
+	same $((($1 + 1) * 16)) "$(grep -c '"lease":' claimed)"
+	for ((i = 1; i <= $1; i++)); do
 		echo "ZADD $(key batches) XX 1 $i"
 	done | cli >said
 	wait_until 20 eval '[ "$(jobq-admin reap --dry-run | wc -l)" -eq 16 ]'
+}
+
+@test "redis: one lost batch is found behind many that were renewed" {
+	renew 44
 	same 16 "$(jobq-admin reap | wc -l)"
 	same "0 704" "$(cli EXISTS "$(key batches)") $(
 		cli ZCARD "$(key lease)")"
 }
 
 @test "redis: a claim finds what is lost behind batches that were renewed" {
-	local i
-	jq -nc 'range(6 * 16) | {id: "j\(.)"}' | jobq-push >pushed
-	for ((i = 0; i < 5; i++)); do
-		echo 'claim {"limit":16,"worker":"w","lease":30}'
-	done >requests
-	echo 'claim {"limit":16,"worker":"v","lease":1}' >>requests
-	timeout 60 storecall "$JOBQ_URL" <requests >claimed
-	for ((i = 1; i <= 5; i++)); do
-		echo "ZADD $(key batches) XX 1 $i"
-	done | cli >said
-	wait_until 20 eval '[ "$(jobq-admin reap --dry-run | wc -l)" -eq 16 ]'
+	renew 5
 	ask claim '{"limit":16,"worker":"u","lease":30}' >again
 	same 16 "$(grep -c '"lease":' again)"
 }

@@ -2,6 +2,7 @@
 # Stages are killed beside a Redis that is killed.
 
 load ../support/redis
+load ../support/kills
 
 # It has a server of its own.
 setup_file() { :; }
@@ -14,31 +15,13 @@ setup() {
 teardown() { common_teardown; }
 
 @test "redis: P1, P5 fifty kills of stages and five of the server lose nothing" {
-	run_apart timeout -k 5 280 "$TOP/tests/chaos/kill-run" \
-		--store redis --stops 5 --kills 50 --jobs 2000 --lease 2
-	echo "$stderr"
-	echo "$stdout"
-	same 0 "$status"
-	json '.attempts == 2000 and .kills >= 50 and .lost == 0 and
-		.unexpected == 0 and .duplicates <= .bound' <<<"${lines[-1]}"
+	stages_killed redis
 }
 
 @test "redis: P5 five kills of the server lose nothing, and end no process" {
-	run_apart timeout -k 5 240 "$TOP/tests/chaos/kill-run" \
-		--store redis --stops 5 --kills 0 --jobs 300 --lease 3
-	echo "$stderr"
-	echo "$stdout"
-	same 0 "$status"
-	json '.acknowledged == 300 and .outcomes == {completed: 300}
-		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
+	server_killed redis
 }
 
 @test "streams: P5 five kills of the server lose nothing, and end no process" {
-	run_apart timeout -k 5 240 "$TOP/tests/chaos/kill-run" \
-		--store redis-streams --stops 5 --kills 0 --jobs 300 --lease 3
-	echo "$stderr"
-	echo "$stdout"
-	same 0 "$status"
-	json '.acknowledged == 300 and .outcomes == {completed: 300}
-		and .lost == 0 and .unexpected == 0' <<<"${lines[-1]}"
+	server_killed redis-streams
 }

@@ -1,6 +1,7 @@
 -- Begins every verb. KEYS[1] is the stream, ARGV[1] the request, ARGV[2] the
--- prefix and the parameters of the URL: STREAM and GROUP are somebody's, with other
--- consumers in the group maybe, so nothing is ever taken out of the stream.
+-- prefix and the parameters of the URL: STREAM and GROUP are somebody's, with
+-- other consumers in the group maybe, so nothing is ever taken out of the
+-- stream.
 --
 -- A job is an entry. The group's list of pending entries is the truth about
 -- who has it: its epoch is the entry's delivery count, which never goes down,
