@@ -10,7 +10,7 @@
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
 # SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
 # into the commands; without PostgreSQL), WITH_SQLITE=auto|yes|no, and
-# WITH_POSTGRESQL and WITH_REDIS alike.
+# WITH_POSTGRESQL and WITH_REDIS alike; WITH_SERVE=no leaves jobq-serve out.
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
@@ -105,7 +105,9 @@ schemes := $(foreach s,$(notdir $(basename $(wildcard lib/driver/*.c))), \
 
 # --- what is made ------------------------------------------------------------
 
-commands := $(notdir $(basename $(wildcard cmd/*.c)))
+serve := $(if $(filter no,$(WITH_SERVE)),,$(call found,libwebsockets.h))
+commands := $(filter-out $(if $(serve),,jobq-serve), \
+	$(notdir $(basename $(wildcard cmd/*.c))))
 units := $(notdir $(basename $(wildcard tests/unit/*.c)))
 tools := $(notdir $(basename $(wildcard tests/support/tool/*.c)))
 preloads := $(notdir $(basename $(wildcard tests/support/preload/*.c)))
@@ -114,7 +116,8 @@ benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
 	$(notdir $(basename $(wildcard tests/bench/*.c))))
 pages := $(wildcard man/*.[1-8])
 
-lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c \
+	$(if $(serve),lib/serve/*.c)))
 bins := $(commands:%=$(B)/bin/%)
 driver_sources = $(wildcard lib/driver/$(1).c lib/driver/$(1)_*.c)
 driver_objects = $(patsubst %.c,$(B)/%.o,$(call driver_sources,$(1)))
@@ -153,6 +156,7 @@ $(eval $(call program,bin,cmd))
 $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
+$(B)/bin/jobq-serve: static_libs += -lwebsockets
 $(B)/bench/pg%: LDFLAGS += -lpq
 $(B)/bench/redis%: LDFLAGS += -lhiredis
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)

@@ -1,0 +1,73 @@
+/*
+ * Whether this server is well, and what it is. Ready means that the store
+ * answers: it is asked by a call of its own when somebody wants to know, and
+ * what it said counts for a second and until the next has answered, so that
+ * a thousand questions are one.
+ */
+#include "routes.h"
+#include "server.h"
+
+#include "clock.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+#define COUNTS_MS 1000
+
+static void
+say(struct jobq_request *request, bool well, const char *why)
+{
+	struct jobq_buf body = JOBQ_BUF_INIT;
+
+	jobq_buf_puts(&body, well ? "{\"status\":\"healthy\"}\n"
+				  : "{\"status\":\"unhealthy\",\"error\":");
+	if (!well) {
+		jobq_json_put_lossy(&body, why, strlen(why));
+		jobq_buf_puts(&body, "}\n");
+	}
+	jobq_request_json(request, well ? 200 : 503, &body);
+	jobq_buf_release(&body);
+}
+
+static void
+heard(struct jobq_request *request, struct jobq_pool_call *call)
+{
+	struct jobq_server *server = request->server;
+
+	server->well_asked = false;
+	server->well = call->status == JOBQ_OK;
+	server->well_until_ms = jobq_mono_ms() + (server->well ? COUNTS_MS : 0);
+	say(request, server->well, call->err.text);
+}
+
+void
+jobq_route_health(struct jobq_request *request)
+{
+	struct jobq_server *server = request->server;
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	if (server->draining) {
+		say(request, false, "the server is being stopped");
+	} else if (server->pool == NULL ||
+		   (server->well &&
+		       (server->well_asked ||
+			   jobq_mono_ms() < server->well_until_ms))) {
+		say(request, true, NULL);
+	} else {
+		jobq_buf_puts(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}");
+		jobq_request_call(request, JOBQ_VERB_LIST, &text, false, heard);
+	}
+}
+
+void
+jobq_route_live(struct jobq_request *request)
+{
+	say(request, true, NULL);
+}
+
+void
+jobq_route_info(struct jobq_request *request)
+{
+	jobq_request_json(request, 200, &request->server->about);
+}

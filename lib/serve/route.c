@@ -1,0 +1,72 @@
+/*
+ * Every route there is. share/www/openapi.json tells the same; a test
+ * compares the two.
+ */
+#include "routes.h"
+
+#include "id.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+#define MIB ((size_t)1 << 20)
+#define STORE JOBQ_ROUTE_STORE
+#define TOOL JOBQ_ROUTE_TOOL
+#define HEALTH JOBQ_ROUTE_HEALTH
+#define OPEN JOBQ_ROUTE_OPEN
+#define WATCH JOBQ_ROUTE_WATCH
+
+/* A batch is 4 MiB before its JSON is quoted. */
+#define BATCH (16 * MIB)
+
+static const struct jobq_route routes[] = {
+	{ JOBQ_GET, "/health", STORE | HEALTH | OPEN, 0, jobq_route_health },
+	{ JOBQ_GET, "/health/ready", STORE | HEALTH | OPEN, 0,
+	    jobq_route_health },
+	{ JOBQ_GET, "/health/live", STORE | HEALTH | OPEN, 0, jobq_route_live },
+	{ JOBQ_GET, "/api/health", STORE | HEALTH | OPEN, 0,
+	    jobq_route_health },
+	{ JOBQ_GET, "/v1/info", STORE, 0, jobq_route_info },
+	{ JOBQ_GET, "/v1/bell", STORE, 0, jobq_route_bell },
+	{ JOBQ_POST, "/v1/{id}", STORE, BATCH, jobq_route_verb },
+};
+
+/* Whether a path is one of the route's; its {id} goes to id (cleared). */
+static bool
+matches(const char *pattern, const char *path, struct jobq_buf *id)
+{
+	size_t len;
+
+	jobq_buf_clear(id);
+	for (; *pattern != '\0'; pattern++) {
+		if (*pattern == '{') {
+			len = strcspn(path, "/");
+			if (!jobq_id_valid(path, len))
+				return false;
+			jobq_buf_add(id, path, len);
+			path += len;
+			pattern = strchr(pattern, '}');
+		} else if (*pattern != *path++) {
+			return false;
+		}
+	}
+	return *path == '\0';
+}
+
+const struct jobq_route *
+jobq_route_find(unsigned where, enum jobq_method method, const char *path,
+    struct jobq_buf *id, unsigned *methods)
+{
+	*methods = 0;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+		const struct jobq_route *route = &routes[i];
+
+		if (!(route->where & where) || !matches(route->path, path, id))
+			continue;
+		*methods |= route->methods;
+		if (route->methods & method)
+			return route;
+	}
+	return NULL;
+}

@@ -1,0 +1,20 @@
+/*
+ * The handlers of the routes, each in the file that its part is named after.
+ */
+#ifndef JOBQ_SERVE_ROUTES_H
+#define JOBQ_SERVE_ROUTES_H
+
+#include "request.h"
+
+typedef void jobq_route_fn(struct jobq_request *request);
+
+/* health.c */
+jobq_route_fn jobq_route_health, jobq_route_live, jobq_route_info;
+
+/* v1.c */
+jobq_route_fn jobq_route_verb;
+
+/* bell.c */
+jobq_route_fn jobq_route_bell;
+
+#endif

@@ -1,0 +1,229 @@
+#include "serve.h"
+
+#include "clock.h"
+#include "command.h"
+#include "log.h"
+#include "mem.h"
+#include "notify.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:8000"
+#define THREADS 4
+#define CALLS_MOST 4096
+#define RING_S 1    /* the longest without a look where there are no hints */
+#define SIGN_S 15   /* between signs of life on a stream */
+#define HANDED_FD 3 /* the first of systemd's */
+
+static enum jobq_status
+check_door(const struct jobq_serve_options *options,
+    const struct jobq_door *door, struct jobq_err *err)
+{
+	if (door->reach != JOBQ_REACH_NETWORK || options->token_file != NULL)
+		return JOBQ_OK;
+	if (!options->open)
+		return jobq_fail(err, JOBQ_CONFIG,
+		    "%s can be reached from other machines: give a "
+		    "--token-file, or say --open to let everybody in",
+		    door->listener.where.data);
+	jobq_log(JOBQ_WARNING,
+	    "%s is open: whoever reaches it can read, push, cancel and settle "
+	    "every job of the store",
+	    door->listener.where.data);
+	return JOBQ_OK;
+}
+
+static struct jobq_door *
+add_door(struct jobq_server *server)
+{
+	server->door = jobq_xrealloc(
+	    server->door, server->doors + 1, sizeof(*server->door));
+	server->door[server->doors] = (struct jobq_door){ .listener.fd = -1 };
+	return &server->door[server->doors++];
+}
+
+static enum jobq_status
+open_door(struct jobq_server *server, const char *where, bool health,
+    struct jobq_err *err)
+{
+	struct jobq_door *door = add_door(server);
+	enum jobq_status status = jobq_listen_open(&door->listener, where, err);
+
+	if (status != JOBQ_OK)
+		return status;
+	door->reach = health			? JOBQ_REACH_HEALTH
+		      : door->listener.loopback ? JOBQ_REACH_LOCAL
+						: JOBQ_REACH_NETWORK;
+	return check_door(server->options, door, err);
+}
+
+/* The sockets that systemd hands over, sd_listen_fds(3). */
+static enum jobq_status
+adopt_doors(struct jobq_server *server, size_t *count, struct jobq_err *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	int64_t number = 0, listed = 0;
+	enum jobq_status status = JOBQ_OK;
+
+	*count = 0;
+	if (pid == NULL || fds == NULL ||
+	    jobq_int_parse(pid, 1, INT32_MAX, &number, NULL) != JOBQ_OK ||
+	    number != getpid() ||
+	    jobq_int_parse(fds, 1, 64, &listed, NULL) != JOBQ_OK)
+		return JOBQ_OK;
+	for (int i = 0; i < listed && status == JOBQ_OK; i++) {
+		struct jobq_door *door = add_door(server);
+
+		status = jobq_listen_adopt(&door->listener, HANDED_FD + i, err);
+		door->reach = server->options->health_only ? JOBQ_REACH_HEALTH
+			      : door->listener.loopback	   ? JOBQ_REACH_LOCAL
+							   : JOBQ_REACH_NETWORK;
+		if (status == JOBQ_OK)
+			status = check_door(server->options, door, err);
+		++*count;
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	return status;
+}
+
+static enum jobq_status
+open_doors(struct jobq_server *server, struct jobq_err *err)
+{
+	const struct jobq_serve_options *options = server->options;
+	size_t adopted;
+	enum jobq_status status = adopt_doors(server, &adopted, err);
+
+	for (size_t i = 0; i < options->listen.count && status == JOBQ_OK; i++)
+		status = open_door(server, options->listen.item[i], false, err);
+	if (options->listen.count == 0 && adopted == 0 &&
+	    !options->health_only && status == JOBQ_OK)
+		status = open_door(server, DEFAULT_LISTEN, false, err);
+	for (size_t i = 0; i < options->health.count && status == JOBQ_OK; i++)
+		status = open_door(server, options->health.item[i], true, err);
+	return status;
+}
+
+static void
+rang(void *context)
+{
+	struct jobq_server *server = context;
+
+	atomic_store(&server->rang, true);
+	jobq_web_wake(server);
+}
+
+static enum jobq_status
+open_pool(struct jobq_server *server, struct jobq_err *err)
+{
+	struct jobq_pool_options options = {
+		.url = server->options->store_url,
+		.threads = THREADS,
+		.most_calls = CALLS_MOST,
+		.wake = jobq_web_wake,
+		.rang = rang,
+		.context = server,
+	};
+
+	enum jobq_status status;
+
+	jobq_buf_puts(&server->about,
+	    "{\"name\":\"jobq-serve\",\"version\":\"" JOBQ_VERSION "\"");
+	status = jobq_pool_open(&options, &server->pool, &server->about, err);
+	jobq_buf_puts(&server->about, "}\n");
+	return status;
+}
+
+static void
+tell_start(const struct jobq_server *server)
+{
+	for (size_t i = 0; i < server->doors; i++)
+		jobq_log(JOBQ_INFO, "listening at %s%s",
+		    server->door[i].listener.where.data,
+		    server->door[i].reach == JOBQ_REACH_HEALTH
+			? " (health alone)"
+			: "");
+	jobq_notify_send(&server->notify, "READY=1\nSTATUS=serving");
+}
+
+static void
+close_server(struct jobq_server *server)
+{
+	/* Calls that are done answer requests, which the loop still has. */
+	jobq_pool_close(server->pool);
+	jobq_web_close(server);
+	jobq_gate_free(server->gate);
+	for (size_t i = 0; i < server->doors; i++)
+		jobq_listen_close(&server->door[i].listener);
+	free(server->door);
+	jobq_buf_release(&server->about);
+	jobq_notify_close(&server->notify);
+}
+
+enum jobq_status
+jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
+{
+	struct jobq_server server = { .options = options,
+		.where = JOBQ_ROUTE_STORE };
+	enum jobq_status status = JOBQ_OK;
+
+	server.guard.allowed_hosts = &options->allowed_hosts;
+	status = jobq_notify_open(&server.notify, err);
+	if (status == JOBQ_OK && options->token_file != NULL)
+		status = jobq_guard_read_token(
+		    &server.guard, options->token_file, err);
+	if (status == JOBQ_OK)
+		status = open_doors(&server, err);
+	if (status == JOBQ_OK) {
+		server.gate = jobq_gate_new(jobq_server_arrived, &server);
+		status = jobq_web_open(&server, err);
+	}
+	if (status == JOBQ_OK)
+		status = open_pool(&server, err);
+	if (status == JOBQ_OK) {
+		for (size_t i = 0; i < server.doors; i++)
+			jobq_gate_listen(server.gate, &server.door[i].listener);
+		tell_start(&server);
+		jobq_web_serve(&server);
+	}
+	jobq_notify_send(&server.notify, "STOPPING=1");
+	close_server(&server);
+	return status;
+}
+
+void
+jobq_server_rang(struct jobq_server *server)
+{
+	jobq_bells_ring(server, false);
+}
+
+void
+jobq_server_tick(struct jobq_server *server)
+{
+	int64_t second = jobq_mono_ms() / 1000;
+
+	if (server->notify.watchdog_ms > 0)
+		jobq_notify_send(&server->notify, "WATCHDOG=1");
+	if (second % SIGN_S == 0)
+		jobq_bells_ring(server, true);
+}
+
+void
+jobq_server_tell(const struct jobq_server *server)
+{
+	size_t channels = 0;
+
+	for (const struct jobq_channel *channel = server->channels;
+	     channel != NULL; channel = channel->next)
+		channels++;
+	jobq_log(JOBQ_WARNING,
+	    "%zu requests wait for the store, %zu streams and sockets are "
+	    "open, %zu connections have not asked yet",
+	    server->requests, channels, jobq_gate_count(server->gate));
+}

@@ -1,0 +1,105 @@
+/*
+ * The server: what its parts share. Everything but the pool's threads runs
+ * on the one loop of libwebsockets, which web.c alone knows.
+ */
+#ifndef JOBQ_SERVE_SERVER_H
+#define JOBQ_SERVE_SERVER_H
+
+#include "channel.h"
+#include "gate.h"
+#include "guard.h"
+#include "listen.h"
+#include "notify.h"
+#include "pool.h"
+#include "request.h"
+#include "serve.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A listener, and what it lets through. */
+struct jobq_door {
+	struct jobq_listener listener; /* first: the gate knows it by this */
+	enum jobq_reach reach;
+};
+
+struct jobq_topics;
+
+struct jobq_server {
+	const struct jobq_serve_options *options;
+	struct jobq_guard guard;
+	struct jobq_door *door;
+	size_t doors;
+	struct jobq_gate *gate;
+	struct jobq_pool *pool; /* NULL: without a store */
+	struct jobq_topics *topics;
+	struct jobq_buf about; /* /v1/info */
+	unsigned where;	       /* the sets of routes that are served */
+	bool draining;
+	atomic_bool rang; /* the store has told that it changed */
+	size_t requests;  /* not answered yet */
+	struct jobq_channel *channels;
+	bool well, well_asked; /* the store has answered; so long this counts */
+	int64_t well_until_ms;
+	struct jobq_notify notify;
+	void *loop; /* web.c's */
+};
+
+/* --- web.c ---------------------------------------------------------------- */
+
+/* Makes the loop; JOBQ_IO when it cannot be had. */
+enum jobq_status jobq_web_open(
+    struct jobq_server *server, struct jobq_err *err);
+void jobq_web_close(struct jobq_server *server);
+
+/* Runs until INT or TERM and what they ask for is done. */
+void jobq_web_serve(struct jobq_server *server);
+
+/* From any thread: the loop is to look at the pool and at rang. */
+void jobq_web_wake(void *server);
+
+/* Begins the text of an answer: room that the library wants before it. */
+void jobq_web_begin(struct jobq_buf *out);
+
+/* The answer of a request stands in its out. */
+void jobq_web_answered(struct jobq_request *request);
+
+/* Lets a connection of the gate in; with a channel it becomes its socket. */
+void jobq_web_admit(struct jobq_server *server, struct jobq_arrival *arrival,
+    struct jobq_channel *channel);
+
+/*
+ * Answers a request with a stream of events that ends when the channel does.
+ * False when the client has gone; the channel stays the caller's then.
+ */
+bool jobq_web_stream(
+    struct jobq_request *request, struct jobq_channel *channel);
+
+/* --- request.c ------------------------------------------------------------ */
+
+/* What the head says is good, or the status that refuses it. */
+int jobq_request_check(const struct jobq_server *server,
+    const struct jobq_door *door, const struct jobq_head *head,
+    const struct jobq_route *route, bool changes, const char **why);
+
+void jobq_request_free(struct jobq_request *request);
+
+/* --- enter.c: what the gate lets through ---------------------------------- */
+
+void jobq_server_arrived(void *server, struct jobq_arrival *arrival);
+
+/* --- what the loop tells -------------------------------------------------- */
+
+/* USR1: says what the server is waiting for. */
+void jobq_server_tell(const struct jobq_server *server);
+
+/* Every second, and whenever the store rang. */
+void jobq_server_tick(struct jobq_server *server);
+void jobq_server_rang(struct jobq_server *server);
+
+/* bell.c: rings all that listen, or shows them a sign of life. */
+void jobq_bells_ring(struct jobq_server *server, bool only_tick);
+
+#endif
