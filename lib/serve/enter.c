@@ -1,17 +1,33 @@
 /*
  * What becomes of a connection whose first head has come: a request goes to
  * the library as it is; who wants a WebSocket is checked before it gets one,
- * for afterwards there is no status to refuse it with.
+ * the store's word included, for afterwards there is no status to refuse it
+ * with.
  */
 #include "server.h"
 
 #include "answer.h"
+#include "clock.h"
+#include "mem.h"
+#include "watch.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "banned.h"
+
+#define CHECK_MS 5000
+
+/* A connection that waits to become the WebSocket of a watcher. */
+struct waiting {
+	struct jobq_pool_call call; /* first */
+	struct jobq_server *server;
+	struct jobq_arrival *arrival;
+	struct jobq_buf id;
+	struct jobq_watch_wish wish;
+};
 
 static void
 refuse(struct jobq_server *server, struct jobq_arrival *arrival, int status,
@@ -24,6 +40,138 @@ refuse(struct jobq_server *server, struct jobq_arrival *arrival, int status,
 	jobq_buf_release(&answer);
 }
 
+static void
+free_waiting(struct waiting *waiting)
+{
+	jobq_pool_call_release(&waiting->call);
+	jobq_buf_release(&waiting->id);
+	free(waiting);
+}
+
+static void
+checked(struct jobq_pool_call *call)
+{
+	struct waiting *waiting = (struct waiting *)call;
+	struct jobq_server *server = waiting->server;
+	const char *why = call->err.text;
+	int status = 0;
+
+	if (call->status != JOBQ_OK)
+		status = jobq_answer_status(call->status);
+	if (status == 0)
+		status = jobq_watch_refuse(server, &why);
+	if (status == 0)
+		status = jobq_watch_check(server, &call->answer, &why);
+	if (status != 0)
+		refuse(server, waiting->arrival, status, why);
+	else
+		jobq_web_admit(server, waiting->arrival,
+		    jobq_watch_new(server, waiting->id.data, &waiting->wish));
+	free_waiting(waiting);
+}
+
+static int
+hex(char c)
+{
+	return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
+/* Decodes up to a character or the end; head.c has checked what is there. */
+static struct jobq_span
+decode(struct jobq_span text, const char *ends, struct jobq_buf *out)
+{
+	while (text.len > 0 && strchr(ends, *text.at) == NULL) {
+		if (*text.at == '%') {
+			jobq_buf_putc(out,
+			    (char)(hex(text.at[1]) * 16 + hex(text.at[2])));
+			text.at += 2;
+			text.len -= 2;
+		} else {
+			jobq_buf_putc(out, *text.at);
+		}
+		text.at++;
+		text.len--;
+	}
+	return text;
+}
+
+static void
+read_target(
+    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query)
+{
+	target = decode(target, "?", path);
+	while (target.len > 0) {
+		target.at++;
+		target.len--;
+		target = decode(target, "&", query);
+		jobq_buf_putc(query, '\0');
+	}
+}
+
+/* The status to refuse it with at once, or 0; then the store is asked. */
+static int
+check_socket(struct waiting *waiting, const char **why, struct jobq_err *err)
+{
+	struct jobq_server *server = waiting->server;
+	const struct jobq_door *door =
+	    (const struct jobq_door *)waiting->arrival->listener;
+	const struct jobq_head *head = &waiting->arrival->head;
+	struct jobq_buf path = JOBQ_BUF_INIT, query = JOBQ_BUF_INIT;
+	const struct jobq_route *route;
+	unsigned methods;
+	int status;
+
+	read_target(head->target, &path, &query);
+	route =
+	    jobq_route_find(door->reach == JOBQ_REACH_HEALTH ? JOBQ_ROUTE_HEALTH
+							     : server->where,
+		JOBQ_GET, path.data, &waiting->id, &methods);
+	status = jobq_request_check(server, door, head, route, false, why);
+	if (status == 0 &&
+	    (route == NULL || !(route->where & JOBQ_ROUTE_WATCH) ||
+		head->method.len != 3 ||
+		memcmp(head->method.at, "GET", 3) != 0)) {
+		*why = "there is no WebSocket at this path";
+		status = 404;
+	}
+	if (status == 0 &&
+	    jobq_watch_read(&waiting->wish, &query, "", err) != JOBQ_OK) {
+		*why = err->text;
+		status = 400;
+	}
+	jobq_buf_release(&path);
+	jobq_buf_release(&query);
+	return status != 0 ? status : jobq_watch_refuse(server, why);
+}
+
+static void
+open_socket(struct jobq_server *server, struct jobq_arrival *arrival)
+{
+	struct waiting *waiting = jobq_xcalloc(1, sizeof(*waiting));
+	struct jobq_err err;
+	const char *why = "";
+	int status;
+
+	waiting->server = server;
+	waiting->arrival = arrival;
+	waiting->wish.websocket = true;
+	status = check_socket(waiting, &why, &err);
+	if (status == 0) {
+		waiting->call.verb = JOBQ_VERB_LIST;
+		waiting->call.until_ms = jobq_mono_ms() + CHECK_MS;
+		waiting->call.done = checked;
+		jobq_buf_printf(&waiting->call.request,
+		    "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
+		    waiting->id.data);
+		if (jobq_pool_put(server->pool, &waiting->call))
+			return;
+		status = 503;
+		why = "too many requests are waiting for the store";
+	}
+	refuse(server, arrival, status, why);
+	free_waiting(waiting);
+}
+
 void
 jobq_server_arrived(void *context, struct jobq_arrival *arrival)
 {
@@ -31,19 +179,15 @@ jobq_server_arrived(void *context, struct jobq_arrival *arrival)
 	struct jobq_server *server = context;
 	const struct jobq_head *head = &arrival->head;
 
-	if (head->websocket) {
-		refuse(server, arrival, 404, "there is no WebSocket here");
-		return;
-	}
-	if (head->upgrade_name.at != NULL) {
+	if (head->websocket)
+		open_socket(server, arrival);
+	else if (head->upgrade_name.at != NULL)
 		refuse(server, arrival, 501,
 		    "only WebSocket can be upgraded to; HTTP/2 is not spoken");
-		return;
-	}
-	if (head->expects &&
-	    send(arrival->fd, go_on, sizeof(go_on) - 1,
-		MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-	    errno != EAGAIN)
+	else if (head->expects &&
+		 send(arrival->fd, go_on, sizeof(go_on) - 1,
+		     MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+		 errno != EAGAIN)
 		refuse(server, arrival, 400, "the connection is gone");
 	else
 		jobq_web_admit(server, arrival, NULL);

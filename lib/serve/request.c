@@ -20,11 +20,11 @@ struct asked {
 };
 
 const char *
-jobq_request_query(const struct jobq_request *request, const char *name)
+jobq_query_find(const struct jobq_buf *query, const char *name)
 {
 	size_t len = strlen(name);
-	const char *at = request->query.data;
-	const char *end = at + request->query.len;
+	const char *at = query->data;
+	const char *end = at + query->len;
 
 	for (; at != NULL && at < end; at += strlen(at) + 1)
 		if (strncmp(at, name, len) == 0 && at[len] == '=')

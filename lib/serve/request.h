@@ -76,9 +76,8 @@ struct jobq_request {
 	size_t body_length;
 };
 
-/* The value of a parameter of the query, or NULL. */
-const char *jobq_request_query(
-    const struct jobq_request *request, const char *name);
+/* The value of a parameter of a query, or NULL. */
+const char *jobq_query_find(const struct jobq_buf *query, const char *name);
 
 /* Answers; more are lines of further headers, or NULL. */
 void jobq_request_answer(struct jobq_request *request, int status,

@@ -29,6 +29,12 @@ static const struct jobq_route routes[] = {
 	    jobq_route_health },
 	{ JOBQ_GET, "/v1/info", STORE, 0, jobq_route_info },
 	{ JOBQ_GET, "/v1/bell", STORE, 0, jobq_route_bell },
+	{ JOBQ_POST, "/tasks", STORE, MIB, jobq_route_task_push },
+	{ JOBQ_GET, "/tasks/{id}", STORE, 0, jobq_route_task },
+	{ JOBQ_DELETE, "/tasks/{id}", STORE, MIB, jobq_route_task_stop },
+	{ JOBQ_GET, "/tasks/{id}/events", STORE, 0, jobq_route_task_events },
+	{ JOBQ_GET, "/tasks/{id}/watch", STORE | WATCH, 0,
+	    jobq_route_task_watch },
 	{ JOBQ_POST, "/v1/{id}", STORE, BATCH, jobq_route_verb },
 };
 

@@ -17,4 +17,10 @@ jobq_route_fn jobq_route_verb;
 /* bell.c */
 jobq_route_fn jobq_route_bell;
 
+/* task.c */
+jobq_route_fn jobq_route_task_push, jobq_route_task, jobq_route_task_stop;
+
+/* watch_open.c */
+jobq_route_fn jobq_route_task_events, jobq_route_task_watch;
+
 #endif

@@ -6,6 +6,8 @@
 #include "mem.h"
 #include "notify.h"
 #include "server.h"
+#include "topic.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +19,6 @@
 #define DEFAULT_LISTEN "127.0.0.1:8000"
 #define THREADS 4
 #define CALLS_MOST 4096
-#define RING_S 1    /* the longest without a look where there are no hints */
 #define SIGN_S 15   /* between signs of life on a stream */
 #define HANDED_FD 3 /* the first of systemd's */
 
@@ -158,6 +159,7 @@ close_server(struct jobq_server *server)
 	/* Calls that are done answer requests, which the loop still has. */
 	jobq_pool_close(server->pool);
 	jobq_web_close(server);
+	jobq_topics_free(server->topics);
 	jobq_gate_free(server->gate);
 	for (size_t i = 0; i < server->doors; i++)
 		jobq_listen_close(&server->door[i].listener);
@@ -173,6 +175,7 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 		.where = JOBQ_ROUTE_STORE };
 	enum jobq_status status = JOBQ_OK;
 
+	server.topics = jobq_topics_new(&server);
 	server.guard.allowed_hosts = &options->allowed_hosts;
 	status = jobq_notify_open(&server.notify, err);
 	if (status == JOBQ_OK && options->token_file != NULL)
@@ -201,6 +204,7 @@ void
 jobq_server_rang(struct jobq_server *server)
 {
 	jobq_bells_ring(server, false);
+	jobq_topics_look(server->topics);
 }
 
 void
@@ -210,6 +214,9 @@ jobq_server_tick(struct jobq_server *server)
 
 	if (server->notify.watchdog_ms > 0)
 		jobq_notify_send(&server->notify, "WATCHDOG=1");
+	/* Hints may be lost, and some stores have none. */
+	jobq_topics_look(server->topics);
+	jobq_watch_tick(server, second % SIGN_S == 0);
 	if (second % SIGN_S == 0)
 		jobq_bells_ring(server, true);
 }

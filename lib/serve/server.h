@@ -41,6 +41,9 @@ struct jobq_server {
 	atomic_bool rang; /* the store has told that it changed */
 	size_t requests;  /* not answered yet */
 	struct jobq_channel *channels;
+	size_t watchers;
+	size_t page_bytes;     /* of the store's log, in their hands */
+	uint64_t dropped;      /* events that slow ones did not get */
 	bool well, well_asked; /* the store has answered; so long this counts */
 	int64_t well_until_ms;
 	struct jobq_notify notify;

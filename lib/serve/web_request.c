@@ -312,9 +312,6 @@ check_request(struct connection *connection, struct jobq_request *request)
 		jobq_request_problem(request, status, NULL, "%s", why);
 	} else if (request->route == NULL) {
 		refuse_method(request, methods);
-	} else if (request->route->where & JOBQ_ROUTE_WATCH) {
-		jobq_request_problem(request, 426, NULL,
-		    "this path is for a WebSocket, on a connection of its own");
 	} else if (request->body_length > request->route->body_bytes) {
 		jobq_request_problem(request, 413, NULL,
 		    "the body has %zu bytes; the most here is %zu",

@@ -1,0 +1,117 @@
+#include "watch.h"
+
+#include "clock.h"
+#include "routes.h"
+#include "server.h"
+#include "task.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+enum jobq_status
+jobq_watch_read(struct jobq_watch_wish *wish, const struct jobq_buf *query,
+    const char *event_id, struct jobq_err *err)
+{
+	const char *format = jobq_query_find(query, "format");
+	const char *since = jobq_query_find(query, "since");
+
+	if (*event_id != '\0')
+		since = event_id;
+	if (since != NULL &&
+	    jobq_int_parse(since, 0, INT64_MAX, &wish->since, NULL) != JOBQ_OK)
+		return jobq_fail(err, JOBQ_INVALID,
+		    "since is the seq of an event, a whole number");
+	wish->json = format != NULL && strcmp(format, "json") == 0;
+	if (format != NULL && !wish->json && strcmp(format, "plain") != 0)
+		return jobq_fail(err, JOBQ_INVALID, "format is plain or json");
+	return JOBQ_OK;
+}
+
+int
+jobq_watch_refuse(const struct jobq_server *server, const char **why)
+{
+	if (server->draining)
+		*why = "the server is being stopped";
+	else if (server->watchers >= (size_t)server->options->most_watchers)
+		*why = "there are as many watchers as --max-watchers allows";
+	else
+		return 0;
+	return 503;
+}
+
+int
+jobq_watch_check(const struct jobq_server *server,
+    const struct jobq_buf *answer, const char **why)
+{
+	struct jobq_object job = { 0 };
+	int64_t ended_for = 0;
+	bool there = answer->len > 0 &&
+		     jobq_object_scan(&job, answer->data,
+			 strcspn(answer->data, "\n"), NULL) == JOBQ_OK &&
+		     jobq_object_get(&job, "id") != NULL;
+
+	if (there)
+		ended_for = jobq_task_ended_for(&job);
+	jobq_object_release(&job);
+	if (!there)
+		*why = "there is no such task";
+	else if (ended_for > server->options->history_ms)
+		*why = "the task has ended so long ago that its history is "
+		       "over";
+	else
+		return 0;
+	return 404;
+}
+
+static void
+found(struct jobq_request *request, struct jobq_pool_call *call)
+{
+	struct jobq_server *server = request->server;
+	struct jobq_watch_wish wish = { 0 };
+	struct jobq_channel *channel;
+	const char *why = "";
+	struct jobq_err err;
+	int status = 0;
+
+	if (call->status != JOBQ_OK) {
+		jobq_request_failed(request, call->status, &call->err);
+		return;
+	}
+	if (jobq_watch_read(&wish, &request->query,
+		request->event_id.len == 0 ? "" : request->event_id.data,
+		&err) != JOBQ_OK) {
+		status = 400;
+		why = err.text;
+	}
+	if (status == 0)
+		status = jobq_watch_refuse(server, &why);
+	if (status == 0)
+		status = jobq_watch_check(server, &call->answer, &why);
+	if (status != 0) {
+		jobq_request_problem(request, status, NULL, "%s", why);
+		return;
+	}
+	channel = jobq_watch_new(server, request->id.data, &wish);
+	if (!jobq_web_stream(request, channel))
+		channel->kind->gone(channel->context);
+}
+
+void
+jobq_route_task_events(struct jobq_request *request)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	jobq_buf_printf(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
+	    request->id.data);
+	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, found);
+	jobq_buf_release(&text);
+}
+
+/* Only a connection of its own becomes a WebSocket: enter.c opens it. */
+void
+jobq_route_task_watch(struct jobq_request *request)
+{
+	jobq_request_problem(request, 426, NULL,
+	    "this path is for a WebSocket, on a connection of its own");
+}
