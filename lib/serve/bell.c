@@ -60,6 +60,6 @@ jobq_route_bell(struct jobq_request *request)
 	bell->channel.kind = &kind;
 	bell->channel.context = bell;
 	bell->ticks = true;
-	if (!jobq_web_stream(request, &bell->channel))
+	if (!jobq_http_stream(request, &bell->channel))
 		free(bell);
 }

@@ -30,7 +30,7 @@ struct jobq_channel {
 	const struct jobq_channel_kind *kind;
 	void *context;
 	/* The server's own. */
-	void *wsi;
+	void *connection; /* NULL: not open */
 	bool websocket, closing;
 	int code; /* a WebSocket's closing status; 0: 1000 */
 	struct jobq_buf in, out;

@@ -11,8 +11,6 @@
 #include "mem.h"
 #include "watch.h"
 
-#include <sys/socket.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,44 +68,6 @@ checked(struct jobq_pool_call *call)
 	free_waiting(waiting);
 }
 
-static int
-hex(char c)
-{
-	return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
-
-/* Decodes up to a character or the end; head.c has checked what is there. */
-static struct jobq_span
-decode(struct jobq_span text, const char *ends, struct jobq_buf *out)
-{
-	while (text.len > 0 && strchr(ends, *text.at) == NULL) {
-		if (*text.at == '%') {
-			jobq_buf_putc(out,
-			    (char)(hex(text.at[1]) * 16 + hex(text.at[2])));
-			text.at += 2;
-			text.len -= 2;
-		} else {
-			jobq_buf_putc(out, *text.at);
-		}
-		text.at++;
-		text.len--;
-	}
-	return text;
-}
-
-static void
-read_target(
-    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query)
-{
-	target = decode(target, "?", path);
-	while (target.len > 0) {
-		target.at++;
-		target.len--;
-		target = decode(target, "&", query);
-		jobq_buf_putc(query, '\0');
-	}
-}
-
 /* The status to refuse it with at once, or 0; then the store is asked. */
 static int
 check_socket(struct waiting *waiting, const char **why, struct jobq_err *err)
@@ -121,7 +81,7 @@ check_socket(struct waiting *waiting, const char **why, struct jobq_err *err)
 	unsigned methods;
 	int status;
 
-	read_target(head->target, &path, &query);
+	jobq_request_target(head->target, &path, &query);
 	route =
 	    jobq_route_find(door->reach == JOBQ_REACH_HEALTH ? JOBQ_ROUTE_HEALTH
 							     : server->where,
@@ -175,20 +135,13 @@ open_socket(struct jobq_server *server, struct jobq_arrival *arrival)
 void
 jobq_server_arrived(void *context, struct jobq_arrival *arrival)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct jobq_server *server = context;
-	const struct jobq_head *head = &arrival->head;
+	const struct jobq_door *door =
+	    (const struct jobq_door *)arrival->listener;
 
-	if (head->websocket)
+	if (arrival->head.websocket)
 		open_socket(server, arrival);
-	else if (head->upgrade_name.at != NULL)
-		refuse(server, arrival, 501,
-		    "only WebSocket can be upgraded to; HTTP/2 is not spoken");
-	else if (head->expects &&
-		 send(arrival->fd, go_on, sizeof(go_on) - 1,
-		     MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-		 errno != EAGAIN)
-		refuse(server, arrival, 400, "the connection is gone");
 	else
-		jobq_web_admit(server, arrival, NULL);
+		jobq_http_admit(
+		    server->http, jobq_gate_take(server->gate, arrival), door);
 }

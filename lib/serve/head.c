@@ -8,8 +8,9 @@
 struct walk {
 	struct jobq_head *head;
 	const char **why;
-	unsigned hosts, lengths, encodings;
-	bool old; /* HTTP/1.0 */
+	unsigned lengths, encodings;
+	bool old;   /* HTTP/1.0 */
+	bool keeps; /* Connection: keep-alive */
 };
 
 static int
@@ -132,35 +133,74 @@ take_length(struct walk *walk, struct jobq_span value)
 	return 0;
 }
 
+/* Where the value of a header that is only noted goes; NULL for others. */
+static struct jobq_span *
+place_of(struct jobq_head *head, struct jobq_span name)
+{
+	const struct {
+		const char *name;
+		struct jobq_span *place;
+	} noted[] = {
+		{ "host", &head->host },
+		{ "origin", &head->origin },
+		{ "authorization", &head->authorization },
+		{ "content-type", &head->type },
+		{ "idempotency-key", &head->key },
+		{ "last-event-id", &head->event_id },
+		{ "jobq-deadline", &head->deadline },
+		{ "sec-fetch-site", &head->fetch_site },
+		{ "upgrade", &head->upgrade },
+	};
+
+	for (size_t i = 0; i < sizeof(noted) / sizeof(*noted); i++)
+		if (is(name, noted[i].name))
+			return noted[i].place;
+	return NULL;
+}
+
+/* Whether a list such as "keep-alive, Upgrade" has a word. */
+static bool
+lists(struct jobq_span list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0, end; i < list.len; i = end + 1) {
+		while (
+		    i < list.len && (list.at[i] == ' ' || list.at[i] == '\t'))
+			i++;
+		for (end = i; end < list.len && list.at[end] != ',';)
+			end++;
+		if (end - i >= len &&
+		    strncasecmp(list.at + i, word, len) == 0 &&
+		    strspn(list.at + i + len, " \t") >= end - i - len)
+			return true;
+	}
+	return false;
+}
+
 static int
 take_header(struct walk *walk, struct jobq_span name, struct jobq_span value)
 {
 	struct jobq_head *head = walk->head;
+	struct jobq_span *place = place_of(head, name);
 
-	if (is(name, "host")) {
-		head->host = value;
-		if (walk->hosts++ > 0)
-			return refuse(walk, 400, "two headers Host");
+	if (place != NULL) {
+		if (place->at != NULL)
+			return refuse(walk, 400,
+			    "a header stands twice that may stand once");
+		*place = value;
 	} else if (is(name, "content-length")) {
 		return take_length(walk, value);
+	} else if (is(name, "accept")) {
+		head->accept = value;
 	} else if (is(name, "transfer-encoding")) {
 		walk->encodings++;
 		head->chunked = is(value, "chunked");
-	} else if (is(name, "origin")) {
-		if (head->origin.at != NULL)
-			return refuse(walk, 400, "two headers Origin");
-		head->origin = value;
-	} else if (is(name, "authorization")) {
-		if (head->authorization.at != NULL)
-			return refuse(walk, 400, "two headers Authorization");
-		head->authorization = value;
-	} else if (is(name, "sec-fetch-site")) {
-		head->fetch_site = value;
-	} else if (is(name, "upgrade")) {
-		if (head->upgrade_name.at != NULL)
-			return refuse(walk, 400, "two headers Upgrade");
-		head->upgrade_name = name;
-		head->websocket = is(value, "websocket");
+	} else if (is(name, "connection")) {
+		if (lists(value, "close"))
+			head->closes = true;
+		else if (lists(value, "keep-alive"))
+			walk->keeps = true;
 	} else if (is(name, "expect")) {
 		head->expects = is(value, "100-continue");
 	}
@@ -201,8 +241,11 @@ check_header_line(struct walk *walk, struct jobq_span line)
 static int
 check_whole(struct walk *walk)
 {
-	if (walk->hosts == 0 && !walk->old)
+	if (walk->head->host.at == NULL && !walk->old)
 		return refuse(walk, 400, "there is no header Host");
+	if (walk->old && !walk->keeps)
+		walk->head->closes = true;
+	walk->head->websocket = is(walk->head->upgrade, "websocket");
 	if (walk->encodings == 0)
 		return 0;
 	if (walk->lengths > 0)

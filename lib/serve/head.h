@@ -16,17 +16,21 @@
 #define JOBQ_HEAD_MAX 16384	/* of all its header lines together */
 #define JOBQ_HEAD_LINES_MAX 100 /* of them */
 
-/* Spans point into the text that was checked. */
+/* Spans point into the text that was checked; at is NULL where none is. */
 struct jobq_head {
 	struct jobq_span method, target; /* target: path and query */
-	struct jobq_span host, origin;	 /* at is NULL where there is none */
-	struct jobq_span authorization;
-	struct jobq_span fetch_site;   /* Sec-Fetch-Site */
-	struct jobq_span upgrade_name; /* the name of the header Upgrade */
-	struct jobq_span length;       /* Content-Length, digits only */
-	bool websocket;		       /* asks to become one */
-	bool expects;		       /* Expect: 100-continue */
-	bool chunked;		       /* Transfer-Encoding: chunked */
+	struct jobq_span host, origin, authorization;
+	struct jobq_span fetch_site; /* Sec-Fetch-Site */
+	struct jobq_span upgrade;
+	struct jobq_span length; /* Content-Length, digits only */
+	struct jobq_span type;	 /* Content-Type */
+	struct jobq_span accept, key /* Idempotency-Key */;
+	struct jobq_span event_id; /* Last-Event-ID */
+	struct jobq_span deadline; /* Jobq-Deadline */
+	bool websocket;		   /* asks to become one */
+	bool expects;		   /* Expect: 100-continue */
+	bool chunked;		   /* Transfer-Encoding: chunked */
+	bool closes;		   /* the connection is not kept */
 };
 
 /*

@@ -41,12 +41,12 @@ jobq_request_answer(struct jobq_request *request, int status, const char *type,
 	request->answered = true;
 	if (request->server->draining)
 		request->closes = true;
-	jobq_web_begin(&request->out);
 	jobq_answer_head(&request->out, status, type, (long long)len,
 	    !request->closes, more);
 	if (len > 0 && !request->head_only)
 		jobq_buf_add(&request->out, body, len);
-	jobq_web_answered(request);
+	if (!request->dispatching)
+		jobq_http_answered(request);
 }
 
 void
@@ -146,6 +146,44 @@ jobq_request_check(const struct jobq_server *server,
 	};
 
 	return jobq_guard_check(&server->guard, &guarded, why);
+}
+
+static int
+hex(char c)
+{
+	return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
+/* Decodes up to a character or the end; head.c has checked what is there. */
+static struct jobq_span
+decode(struct jobq_span text, const char *ends, struct jobq_buf *out)
+{
+	while (text.len > 0 && strchr(ends, *text.at) == NULL) {
+		if (*text.at == '%') {
+			jobq_buf_putc(out,
+			    (char)(hex(text.at[1]) * 16 + hex(text.at[2])));
+			text.at += 2;
+			text.len -= 2;
+		} else {
+			jobq_buf_putc(out, *text.at);
+		}
+		text.at++;
+		text.len--;
+	}
+	return text;
+}
+
+void
+jobq_request_target(
+    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query)
+{
+	target = decode(target, "?", path);
+	while (target.len > 0) {
+		target.at++;
+		target.len--;
+		target = decode(target, "&", query);
+		jobq_buf_putc(query, '\0');
+	}
 }
 
 void

@@ -74,6 +74,7 @@ struct jobq_request {
 	bool answered, closes;
 	bool head_only; /* HEAD */
 	size_t body_length;
+	bool dispatching; /* its handler runs: what it answers waits for it */
 };
 
 /* The value of a parameter of a query, or NULL. */

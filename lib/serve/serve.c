@@ -159,6 +159,7 @@ close_server(struct jobq_server *server)
 	/* Calls that are done answer requests, which the loop still has. */
 	jobq_pool_close(server->pool);
 	jobq_web_close(server);
+	jobq_http_free(server->http);
 	jobq_topics_free(server->topics);
 	jobq_gate_free(server->gate);
 	for (size_t i = 0; i < server->doors; i++)
@@ -185,6 +186,13 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 		status = open_doors(&server, err);
 	if (status == JOBQ_OK) {
 		server.gate = jobq_gate_new(jobq_server_arrived, &server);
+		server.http = jobq_http_new(&server);
+		if (server.gate == NULL || server.http == NULL)
+			status = jobq_fail(err, JOBQ_IO,
+			    "unable to make an epoll descriptor: %s",
+			    strerror(errno));
+	}
+	if (status == JOBQ_OK) {
 		status = jobq_web_open(&server, err);
 	}
 	if (status == JOBQ_OK)

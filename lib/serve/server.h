@@ -8,6 +8,7 @@
 #include "channel.h"
 #include "gate.h"
 #include "guard.h"
+#include "http.h"
 #include "listen.h"
 #include "notify.h"
 #include "pool.h"
@@ -33,6 +34,7 @@ struct jobq_server {
 	struct jobq_door *door;
 	size_t doors;
 	struct jobq_gate *gate;
+	struct jobq_http *http;
 	struct jobq_pool *pool; /* NULL: without a store */
 	struct jobq_topics *topics;
 	struct jobq_buf about; /* /v1/info */
@@ -63,22 +65,25 @@ void jobq_web_serve(struct jobq_server *server);
 /* From any thread: the loop is to look at the pool and at rang. */
 void jobq_web_wake(void *server);
 
-/* Begins the text of an answer: room that the library wants before it. */
-void jobq_web_begin(struct jobq_buf *out);
-
-/* The answer of a request stands in its out. */
-void jobq_web_answered(struct jobq_request *request);
-
-/* Lets a connection of the gate in; with a channel it becomes its socket. */
+/*
+ * Makes a connection of the gate a WebSocket; when that fails the channel is
+ * gone.
+ */
 void jobq_web_admit(struct jobq_server *server, struct jobq_arrival *arrival,
     struct jobq_channel *channel);
 
-/*
- * Answers a request with a stream of events that ends when the channel does.
- * False when the client has gone; the channel stays the caller's then.
- */
-bool jobq_web_stream(
-    struct jobq_request *request, struct jobq_channel *channel);
+/* Asks the library when the client of a WebSocket takes more. */
+void jobq_web_socket_wake(struct jobq_channel *channel);
+
+/* --- channel.c ------------------------------------------------------------ */
+
+void jobq_channel_open(
+    struct jobq_server *server, struct jobq_channel *channel, void *connection);
+void jobq_channel_close(
+    struct jobq_server *server, struct jobq_channel *channel);
+
+/* The next piece into out, unless one is there; false when there is none. */
+bool jobq_channel_fetch(struct jobq_channel *channel);
 
 /* --- request.c ------------------------------------------------------------ */
 
@@ -88,6 +93,13 @@ int jobq_request_check(const struct jobq_server *server,
     const struct jobq_route *route, bool changes, const char **why);
 
 void jobq_request_free(struct jobq_request *request);
+
+/*
+ * Reads a target, the path decoded into one buf, the query into another; what
+ * head.c has checked is good.
+ */
+void jobq_request_target(
+    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query);
 
 /* --- enter.c: what the gate lets through ---------------------------------- */
 

@@ -93,7 +93,7 @@ found(struct jobq_request *request, struct jobq_pool_call *call)
 		return;
 	}
 	channel = jobq_watch_new(server, request->id.data, &wish);
-	if (!jobq_web_stream(request, channel))
+	if (!jobq_http_stream(request, channel))
 		channel->kind->gone(channel->context);
 }
 

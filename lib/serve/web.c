@@ -1,21 +1,20 @@
 /*
- * All that is said to libwebsockets.
+ * All that is said to libwebsockets: its loop, and WebSockets.
  *
- * Its loop watches the gate as one descriptor, and gets a connection only
- * with the first head whole, in hand and checked. What further requests of a
- * kept connection may differ in from how head.c reads them is looked at again
- * here. A connection is known by its descriptor from its admission until the
- * library first asks about it, and then by the pointer the library keeps.
+ * It gets a connection only when its first head is whole, was checked, and is
+ * that of a WebSocket. Requests are not given to it (http.c has them): version
+ * 4.1 takes heads that can be read in two ways, waits for none, and loops for
+ * ever when a request with a body comes right behind another. HTTP/2 is never
+ * offered: there is no TLS to offer it in.
  *
- * HTTP/2 is never offered: there is no TLS to offer it in, the gate refuses
- * its preface, and an upgrade to it is turned down.
+ * A connection is known by its descriptor from its admission until the library
+ * first asks about it, and then by the pointer the library keeps.
  */
 #include "server.h"
 
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
-#include "web.h"
 
 #include <libwebsockets.h>
 #include <sys/resource.h>
@@ -29,13 +28,21 @@
 #include "banned.h"
 
 #define TICK_US 1000000
+#define PIECES_AT_ONCE 16
+#define MESSAGE_MOST ((size_t)64 << 10)
 #define RECEIVE_BYTES 1024 /* of a message at once; each socket has it */
-#define HEADS_MOST 1024
+#define HEADS_MOST 1024	   /* of WebSockets, on their way through */
+
+struct connection {
+	struct jobq_server *server;
+	struct lws *wsi; /* NULL: not seen yet */
+	struct jobq_channel *channel;
+};
 
 struct web {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
-	struct lws *gate;
+	struct lws *gate, *http;
 	lws_sorted_usec_list_t tick;
 	struct connection **by_fd;
 	size_t fds;
@@ -58,29 +65,40 @@ jobq_web_wake(void *context)
 	lws_cancel_service(web_of(server)->context);
 }
 
-/* --- connections ---------------------------------------------------------- */
+/* --- sockets -------------------------------------------------------------- */
 
 static struct connection *
 connection_of(struct lws *wsi)
 {
 	struct connection *connection = lws_get_opaque_user_data(wsi);
-	struct lws_context *context = lws_get_context(wsi);
-	struct jobq_server *server = lws_context_user(context);
-	struct web *web = web_of(server);
+	struct web *web = web_of(lws_context_user(lws_get_context(wsi)));
 	int fd;
 
 	if (connection != NULL)
 		return connection;
 	fd = lws_get_socket_fd(wsi);
-	if (fd < 0 || (size_t)fd >= web->fds)
+	if (fd < 0 || (size_t)fd >= web->fds || web->by_fd[fd] == NULL)
 		return NULL;
 	connection = web->by_fd[fd];
-	if (connection == NULL)
-		return NULL;
 	web->by_fd[fd] = NULL;
 	connection->wsi = wsi;
 	lws_set_opaque_user_data(wsi, connection);
 	return connection;
+}
+
+static void
+note(struct web *web, int fd, struct connection *connection)
+{
+	size_t room = (size_t)fd + 64;
+
+	if ((size_t)fd >= web->fds) {
+		web->by_fd =
+		    jobq_xrealloc(web->by_fd, room, sizeof(*web->by_fd));
+		memset(web->by_fd + web->fds, 0,
+		    (room - web->fds) * sizeof(*web->by_fd));
+		web->fds = room;
+	}
+	web->by_fd[fd] = connection;
 }
 
 void
@@ -89,29 +107,28 @@ jobq_web_admit(struct jobq_server *server, struct jobq_arrival *arrival,
 {
 	struct web *web = web_of(server);
 	struct connection *connection = jobq_xcalloc(1, sizeof(*connection));
-	int fd;
+	int fd = jobq_gate_take(server->gate, arrival);
 
 	connection->server = server;
-	connection->door = (const struct jobq_door *)arrival->listener;
-	fd = jobq_gate_take(server->gate, arrival);
-	if (channel != NULL) {
-		channel->websocket = true;
-		jobq_web_channel_link(connection, channel);
-	}
-	if ((size_t)fd >= web->fds) {
-		web->by_fd = jobq_xrealloc(
-		    web->by_fd, (size_t)fd + 64, sizeof(*web->by_fd));
-		memset(web->by_fd + web->fds, 0,
-		    ((size_t)fd + 64 - web->fds) * sizeof(*web->by_fd));
-		web->fds = (size_t)fd + 64;
-	}
-	web->by_fd[fd] = connection;
+	connection->channel = channel;
+	channel->websocket = true;
+	jobq_channel_open(server, channel, connection);
+	note(web, fd, connection);
 	if (lws_adopt_socket_vhost(web->vhost, fd) == NULL &&
 	    web->by_fd[fd] == connection) {
 		web->by_fd[fd] = NULL;
-		jobq_web_channel_end(connection);
+		jobq_channel_close(server, channel);
 		free(connection);
 	}
+}
+
+void
+jobq_web_socket_wake(struct jobq_channel *channel)
+{
+	struct connection *connection = channel->connection;
+
+	if (connection->wsi != NULL)
+		lws_callback_on_writable(connection->wsi);
 }
 
 static void
@@ -121,10 +138,72 @@ end_connection(struct lws *wsi)
 
 	if (connection == NULL)
 		return;
-	jobq_web_request_end(connection);
-	jobq_web_channel_end(connection);
+	jobq_channel_close(connection->server, connection->channel);
 	lws_set_opaque_user_data(wsi, NULL);
 	free(connection);
+}
+
+static int
+close_socket(struct connection *connection)
+{
+	int code = connection->channel->code;
+
+	lws_close_reason(connection->wsi,
+	    (enum lws_close_status)(code == 0 ? 1000 : code), NULL, 0);
+	return -1;
+}
+
+/* The client takes more; not 0 closes. */
+static int
+write_frames(struct connection *connection)
+{
+	static const char room[LWS_PRE];
+	struct jobq_channel *channel = connection->channel;
+	struct jobq_buf *out = &channel->out;
+	int written;
+
+	for (int i = 0; i < PIECES_AT_ONCE; i++) {
+		/* The library writes the frame's head before the text. */
+		jobq_buf_add(out, room, sizeof(room));
+		if (!jobq_channel_fetch(channel)) {
+			jobq_buf_release(out);
+			return channel->closing ? close_socket(connection) : 0;
+		}
+		written = lws_write(connection->wsi,
+		    (unsigned char *)out->data + LWS_PRE, out->len - LWS_PRE,
+		    LWS_WRITE_TEXT);
+		/* What is not needed soon is not kept: there are thousands. */
+		jobq_buf_release(out);
+		if (written < 0)
+			return -1;
+		if (lws_send_pipe_choked(connection->wsi))
+			break;
+	}
+	lws_callback_on_writable(connection->wsi);
+	return 0;
+}
+
+static int
+take_frame(struct connection *connection, const char *bytes, size_t len)
+{
+	struct jobq_channel *channel = connection->channel;
+	struct lws *wsi = connection->wsi;
+
+	if (lws_frame_is_binary(wsi))
+		channel->code = 1003;
+	else if (channel->in.len + len > MESSAGE_MOST)
+		channel->code = 1009;
+	if (channel->code != 0)
+		return close_socket(connection);
+	jobq_buf_add(&channel->in, bytes, len);
+	if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi))
+		return 0;
+	if (channel->kind->heard != NULL)
+		channel->kind->heard(channel->context,
+		    channel->in.len == 0 ? "" : channel->in.data,
+		    channel->in.len);
+	jobq_buf_release(&channel->in);
+	return 0;
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -136,6 +215,7 @@ tick(lws_sorted_usec_list_t *sul)
 	struct jobq_server *server = lws_context_user(web->context);
 
 	jobq_gate_tick(server->gate);
+	jobq_http_tick(server->http);
 	jobq_server_tick(server);
 	lws_sul_schedule(web->context, 0, &web->tick, tick, TICK_US);
 }
@@ -183,46 +263,21 @@ look(struct jobq_server *server)
 		jobq_server_rang(server);
 }
 
-/* What the library tells of a connection; not 0 closes it. */
-static int
-step(struct connection *connection, enum lws_callback_reasons reason, void *in,
-    size_t len)
+static void
+look_at(struct jobq_server *server, struct lws *wsi)
 {
-	struct jobq_channel *channel = connection->channel;
-
-	switch (reason) {
-	case LWS_CALLBACK_HTTP:
-		return jobq_web_request_begin(connection);
-	case LWS_CALLBACK_HTTP_BODY:
-		return jobq_web_request_body(connection, in, len);
-	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		return jobq_web_request_dispatch(connection);
-	case LWS_CALLBACK_HTTP_WRITEABLE:
-		if (channel != NULL)
-			return jobq_web_channel_pump(channel);
-		return jobq_web_request_write(connection);
-	case LWS_CALLBACK_ESTABLISHED:
-		if (channel == NULL)
-			return -1;
-		channel->wsi = connection->wsi;
-		jobq_channel_wake(channel);
-		return 0;
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return channel == NULL ? -1 : jobq_web_channel_pump(channel);
-	case LWS_CALLBACK_RECEIVE:
-		return channel == NULL
-			   ? -1
-			   : jobq_web_channel_hear(channel, in, len);
-	default:
-		return 0;
-	}
+	if (wsi == web_of(server)->gate)
+		jobq_gate_look(server->gate);
+	else if (wsi == web_of(server)->http)
+		jobq_http_look(server->http);
+	else
+		take_signals(server);
 }
 
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     void *in, size_t len)
 {
-	struct jobq_server *server;
 	struct connection *connection;
 
 	(void)user;
@@ -231,32 +286,28 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		look(lws_context_user(lws_get_context(wsi)));
 		return 0;
 	case LWS_CALLBACK_RAW_RX_FILE:
-		server = lws_context_user(lws_get_context(wsi));
-		if (wsi == web_of(server)->gate)
-			jobq_gate_look(server->gate);
-		else
-			take_signals(server);
+		look_at(lws_context_user(lws_get_context(wsi)), wsi);
 		return 0;
-	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-		connection = connection_of(wsi);
-		return connection != NULL && connection->channel != NULL ? 0
-									 : -1;
 	case LWS_CALLBACK_WSI_DESTROY:
 	case LWS_CALLBACK_CLOSED:
-	case LWS_CALLBACK_CLOSED_HTTP:
 		end_connection(wsi);
 		return 0;
+	/* What was to be a WebSocket and is none after all. */
 	case LWS_CALLBACK_HTTP:
-	case LWS_CALLBACK_HTTP_BODY:
-	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return -1;
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		return connection_of(wsi) != NULL ? 0 : -1;
 	case LWS_CALLBACK_ESTABLISHED:
+		lws_callback_on_writable(wsi);
+		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_RECEIVE:
 		connection = connection_of(wsi);
-		return connection == NULL ? -1
-					  : step(connection, reason, in, len);
+		if (connection == NULL)
+			return -1;
+		return reason == LWS_CALLBACK_RECEIVE
+			   ? take_frame(connection, in, len)
+			   : write_frames(connection);
 	default:
 		return 0;
 	}
@@ -349,9 +400,11 @@ jobq_web_open(struct jobq_server *server, struct jobq_err *err)
 	web->context = lws_create_context(&info);
 	if (web->context != NULL)
 		web->vhost = lws_create_vhost(web->context, &info);
-	if (web->vhost != NULL)
+	if (web->vhost != NULL) {
 		web->gate = watch(server, jobq_gate_fd(server->gate));
-	if (web->signals < 0 || web->gate == NULL ||
+		web->http = watch(server, jobq_http_fd(server->http));
+	}
+	if (web->signals < 0 || web->gate == NULL || web->http == NULL ||
 	    watch(server, web->signals) == NULL)
 		return jobq_fail(err, JOBQ_IO,
 		    "unable to start the loop of the server: %s",

@@ -1,0 +1,627 @@
+/*
+ * A connection reads a head, then a body, is then answered, and begins anew
+ * with what has come meanwhile. While its answer is not there nothing is read
+ * of it, so that what it can make this process keep is one request; and while
+ * it does not take its answer nothing more is done for it.
+ */
+#include "http.h"
+
+#include "answer.h"
+#include "clock.h"
+#include "mem.h"
+#include "server.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+#define EVENTS_AT_ONCE 256
+#define READ_BYTES ((size_t)16 << 10)
+#define PIECES_AT_ONCE 16
+
+#define HEAD_MS 10000
+#define IDLE_MS 60000
+#define BODY_MS 30000
+#define BODY_BYTES_PER_S 16384
+#define WRITE_MS 30000
+#define LEAVE_MS 1000
+
+enum step { HEAD, BODY, WAIT, WRITE, STREAM, LEAVE };
+
+struct connection {
+	struct jobq_http *http;
+	const struct jobq_door *door;
+	int fd;
+	enum step step;
+	uint32_t wants; /* of its events */
+	bool open;	/* in the epoll */
+	bool dead;	/* to be freed when the step is done */
+	int64_t until_ms;
+	struct jobq_buf in; /* what was read and not used yet */
+	struct jobq_request *request;
+	struct jobq_channel *channel;
+	struct connection *next, *last;
+};
+
+struct jobq_http {
+	struct jobq_server *server;
+	int epoll;
+	struct connection *connections;
+};
+
+static void
+want(struct connection *connection, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = connection };
+
+	if (connection->open && connection->wants == events)
+		return;
+	epoll_ctl(connection->http->epoll,
+	    connection->open ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, connection->fd,
+	    &event);
+	connection->open = true;
+	connection->wants = events;
+}
+
+static void
+go_on(struct connection *connection, enum step step, int64_t ms)
+{
+	connection->step = step;
+	connection->until_ms = ms == 0 ? INT64_MAX : jobq_mono_ms() + ms;
+}
+
+/* --- ends ----------------------------------------------------------------- */
+
+static void
+end_request(struct connection *connection)
+{
+	struct jobq_request *request = connection->request;
+
+	if (request == NULL)
+		return;
+	connection->request = NULL;
+	request->connection = NULL;
+	connection->http->server->requests--;
+	if (request->calls == 0)
+		jobq_request_free(request);
+}
+
+static void
+end(struct connection *connection)
+{
+	struct jobq_http *http = connection->http;
+
+	end_request(connection);
+	if (connection->channel != NULL)
+		jobq_channel_close(http->server, connection->channel);
+	*(connection->last == NULL ? &http->connections
+				   : &connection->last->next) =
+	    connection->next;
+	if (connection->next != NULL)
+		connection->next->last = connection->last;
+	close(connection->fd);
+	jobq_buf_release(&connection->in);
+	free(connection);
+}
+
+/*
+ * No more is sent; what the client still sends is thrown away for a moment,
+ * for a close with unread bytes takes the last answer away from it.
+ */
+static void
+leave(struct connection *connection)
+{
+	jobq_buf_release(&connection->in);
+	if (shutdown(connection->fd, SHUT_WR) != 0)
+		connection->dead = true;
+	go_on(connection, LEAVE, LEAVE_MS);
+	want(connection, EPOLLIN);
+}
+
+/* --- answers -------------------------------------------------------------- */
+
+/* Writes what fits; false: not all of it. */
+static bool
+write_answer(struct connection *connection)
+{
+	struct jobq_request *request = connection->request;
+	struct jobq_buf *out = &request->out;
+	ssize_t sent;
+	bool closes;
+
+	while (request->sent < out->len) {
+		sent = send(connection->fd, out->data + request->sent,
+		    out->len - request->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno == EAGAIN) {
+			go_on(connection, WRITE, WRITE_MS);
+			want(connection, EPOLLOUT);
+			return false;
+		}
+		if (sent < 0) {
+			connection->dead = true;
+			return false;
+		}
+		request->sent += (size_t)sent;
+	}
+	closes = request->closes;
+	end_request(connection);
+	if (closes)
+		leave(connection);
+	else
+		go_on(connection, HEAD,
+		    connection->in.len > 0 ? HEAD_MS : IDLE_MS);
+	return !closes;
+}
+
+/* --- requests ------------------------------------------------------------- */
+
+static void
+copy(struct jobq_buf *out, struct jobq_span span)
+{
+	if (span.at != NULL)
+		jobq_buf_add(out, span.at, span.len);
+}
+
+static bool
+is(struct jobq_span span, const char *text)
+{
+	return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
+}
+
+static void
+read_method(struct jobq_request *request, struct jobq_span method)
+{
+	request->head_only = is(method, "HEAD");
+	request->method = is(method, "GET") || request->head_only ? JOBQ_GET
+			  : is(method, "POST")			  ? JOBQ_POST
+			  : is(method, "DELETE")		  ? JOBQ_DELETE
+								  : JOBQ_OTHER;
+}
+
+static void
+read_head(struct jobq_request *request, const struct jobq_head *head)
+{
+	char number[32] = "";
+	int64_t bytes = 0;
+
+	read_method(request, head->method);
+	request->closes = head->closes;
+	jobq_request_target(head->target, &request->path, &request->query);
+	copy(&request->key, head->key);
+	copy(&request->event_id, head->event_id);
+	copy(&request->accept, head->accept);
+	if (head->length.len > 0) {
+		memcpy(number, head->length.at, head->length.len);
+		jobq_int_parse(number, 0, INT64_MAX, &bytes, NULL);
+	}
+	request->body_length = (size_t)bytes;
+	if (head->deadline.len > 0 && head->deadline.len < 10) {
+		memset(number, 0, sizeof(number));
+		memcpy(number, head->deadline.at, head->deadline.len);
+		jobq_int_parse(
+		    number, 1, INT32_MAX, &request->deadline_ms, NULL);
+	}
+}
+
+static void
+refuse_method(struct jobq_request *request, unsigned methods)
+{
+	struct jobq_buf names = JOBQ_BUF_INIT;
+	static const struct {
+		enum jobq_method method;
+		const char *name;
+	} known[] = { { JOBQ_GET, "GET" }, { JOBQ_POST, "POST" },
+		{ JOBQ_DELETE, "DELETE" } };
+
+	if (methods == 0) {
+		jobq_request_problem(
+		    request, 404, NULL, "there is nothing at this path");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (methods & known[i].method)
+			jobq_buf_printf(&names, "%s%s",
+			    names.len == 0 ? "" : " and ", known[i].name);
+	jobq_request_problem(
+	    request, 405, NULL, "this path answers to %s alone", names.data);
+	jobq_buf_release(&names);
+}
+
+static bool
+is_json(struct jobq_span type)
+{
+	static const char json[] = "application/json";
+	size_t len = sizeof(json) - 1;
+
+	return type.len >= len && strncasecmp(type.at, json, len) == 0 &&
+	       (type.len == len || type.at[len] == ';' || type.at[len] == ' ');
+}
+
+/* Refuses what can be refused before the body comes. */
+static void
+check(struct connection *connection, const struct jobq_head *head)
+{
+	struct jobq_request *request = connection->request;
+	const struct jobq_server *server = connection->http->server;
+	const char *why = "";
+	unsigned methods = 0;
+	int status;
+
+	request->route = jobq_route_find(
+	    connection->door->reach == JOBQ_REACH_HEALTH ? JOBQ_ROUTE_HEALTH
+							 : server->where,
+	    request->method, request->path.data, &request->id, &methods);
+	status = jobq_request_check(server, connection->door, head,
+	    request->route, request->method != JOBQ_GET, &why);
+	if (status != 0)
+		jobq_request_problem(request, status, NULL, "%s", why);
+	else if (head->upgrade.at != NULL)
+		jobq_request_problem(request, 501, NULL,
+		    "only a new connection can become a WebSocket, and nothing "
+		    "else is upgraded to");
+	else if (request->route == NULL)
+		refuse_method(request, methods);
+	else if (request->body_length > request->route->body_bytes)
+		jobq_request_problem(request, 413, NULL,
+		    "the body has %zu bytes; the most here is %zu",
+		    request->body_length, request->route->body_bytes);
+	else if (request->method == JOBQ_POST && !is_json(head->type))
+		jobq_request_problem(request, 415, NULL,
+		    "send the header 'Content-Type: application/json'");
+}
+
+/* An answer before the body ends the connection: the body is not wanted. */
+static void
+begin(struct connection *connection, const struct jobq_head *head)
+{
+	static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct jobq_request *request = jobq_xcalloc(1, sizeof(*request));
+
+	connection->request = request;
+	connection->http->server->requests++;
+	request->connection = connection;
+	request->server = connection->http->server;
+	request->reach = connection->door->reach;
+	request->begun_ms = jobq_mono_ms();
+	request->dispatching = true;
+	read_head(request, head);
+	if (request->body_length > 0)
+		request->closes = true;
+	check(connection, head);
+	if (!request->answered)
+		request->closes = head->closes;
+	if (!request->answered && head->expects && request->body_length > 0 &&
+	    send(connection->fd, go, sizeof(go) - 1,
+		MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(go) - 1)
+		connection->dead = true;
+	go_on(connection, BODY, BODY_MS);
+}
+
+static void
+dispatch(struct connection *connection)
+{
+	struct jobq_request *request = connection->request;
+
+	go_on(connection, WAIT, 0);
+	if (!request->answered)
+		request->route->handle(request);
+	/* Unless a stream has taken the connection over, and it is gone. */
+	if (connection->step == WAIT)
+		request->dispatching = false;
+}
+
+/*
+ * Does what can be done with what has been read; false when more must come,
+ * or room to write in, or an answer.
+ */
+static bool
+advance(struct connection *connection)
+{
+	struct jobq_buf *in = &connection->in;
+	struct jobq_request *request = connection->request;
+	struct jobq_buf answer = JOBQ_BUF_INIT;
+	struct jobq_head head;
+	const char *why = "";
+	int size;
+
+	switch (connection->step) {
+	case HEAD:
+		if (in->len == 0)
+			return false;
+		size = jobq_head_check(in->data, in->len, &head, &why);
+		if (size == 0)
+			return false;
+		if (size > 0) {
+			begin(connection, &head);
+			jobq_buf_drop(in, (size_t)size);
+			return true;
+		}
+		jobq_answer_problem(&answer, -size, NULL, why, strlen(why));
+		if (send(connection->fd, answer.data, answer.len,
+			MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			connection->dead = true;
+		jobq_buf_release(&answer);
+		leave(connection);
+		return false;
+	case BODY:
+		if (!request->answered && in->len < request->body_length)
+			return false;
+		if (!request->answered && request->body_length > 0) {
+			jobq_buf_add(
+			    &request->body, in->data, request->body_length);
+			jobq_buf_drop(in, request->body_length);
+			if (in->len == 0 && in->cap > 4 * READ_BYTES)
+				jobq_buf_release(in);
+		}
+		dispatch(connection);
+		return true;
+	case WAIT:
+		return request != NULL && request->answered &&
+		       write_answer(connection);
+	case WRITE:
+	case STREAM:
+	case LEAVE:
+		break;
+	}
+	return false;
+}
+
+static void
+work(struct connection *connection)
+{
+	while (!connection->dead && advance(connection))
+		;
+	if (connection->dead)
+		return;
+	if (connection->step == HEAD || connection->step == BODY)
+		want(connection, EPOLLIN);
+	else if (connection->step == WAIT)
+		want(connection, 0);
+}
+
+/* Reads some; a head's time begins with its first byte. */
+static void
+take_in(struct connection *connection)
+{
+	struct jobq_buf *in = &connection->in;
+	bool fresh = in->len == 0;
+	ssize_t got;
+
+	jobq_buf_reserve(in, READ_BYTES);
+	got =
+	    recv(connection->fd, in->data + in->len, READ_BYTES, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		connection->dead = true;
+		return;
+	}
+	in->len += (size_t)got;
+	if (connection->step == HEAD && fresh)
+		go_on(connection, HEAD, HEAD_MS);
+	else if (connection->step == BODY)
+		connection->until_ms =
+		    connection->request->begun_ms + BODY_MS +
+		    (int64_t)in->len * 1000 / BODY_BYTES_PER_S;
+	work(connection);
+}
+
+static void
+throw_away(struct connection *connection)
+{
+	char bytes[4096];
+	ssize_t got = recv(connection->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		connection->dead = true;
+}
+
+/* --- streams -------------------------------------------------------------- */
+
+/* Asked for anew, room that is there is told of again. */
+static void
+want_stream(struct connection *connection)
+{
+	connection->wants = 0;
+	want(connection, EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+void
+jobq_http_stream_wake(struct jobq_channel *channel)
+{
+	want_stream(channel->connection);
+}
+
+static void
+write_stream(struct connection *connection)
+{
+	struct jobq_channel *channel = connection->channel;
+	struct jobq_buf *out = &channel->out;
+	ssize_t sent;
+
+	for (int i = 0; i < PIECES_AT_ONCE; i++) {
+		if (out->len == 0 && !jobq_channel_fetch(channel)) {
+			connection->dead = channel->closing;
+			return;
+		}
+		sent = send(connection->fd, out->data + channel->sent,
+		    out->len - channel->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0) {
+			connection->dead =
+			    (errno != EAGAIN && errno != EINTR) ||
+			    channel->closing;
+			return;
+		}
+		channel->sent += (size_t)sent;
+		if (channel->sent < out->len)
+			continue;
+		/* What is not needed soon is not kept: there are thousands. */
+		jobq_buf_release(out);
+		channel->sent = 0;
+	}
+	want_stream(connection);
+}
+
+bool
+jobq_http_stream(struct jobq_request *request, struct jobq_channel *channel)
+{
+	struct connection *connection = request->connection;
+
+	if (connection == NULL || request->answered)
+		return false;
+	jobq_answer_head(&channel->out, 200, "text/event-stream", -1, false,
+	    "Cache-Control: no-store\r\n");
+	connection->channel = channel;
+	jobq_channel_open(request->server, channel, connection);
+	request->answered = true;
+	end_request(connection);
+	jobq_buf_release(&connection->in);
+	go_on(connection, STREAM, 0);
+	want_stream(connection);
+	return true;
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+void
+jobq_http_answered(struct jobq_request *request)
+{
+	struct connection *connection = request->connection;
+
+	if (connection == NULL)
+		return;
+	work(connection);
+	if (connection->dead)
+		end(connection);
+}
+
+static void
+serve(struct connection *connection, uint32_t events)
+{
+	switch (connection->step) {
+	case HEAD:
+	case BODY:
+		take_in(connection);
+		break;
+	case WAIT:
+		/* Not asked for: the client is gone altogether. */
+		connection->dead = true;
+		break;
+	case WRITE:
+		if (write_answer(connection))
+			work(connection);
+		break;
+	case STREAM:
+		if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			connection->dead = true;
+		else
+			write_stream(connection);
+		break;
+	case LEAVE:
+		throw_away(connection);
+		break;
+	}
+	if (connection->dead)
+		end(connection);
+}
+
+void
+jobq_http_look(struct jobq_http *http)
+{
+	struct epoll_event event;
+
+	/* One at a time: what one does may end another. */
+	for (int i = 0;
+	     i < EVENTS_AT_ONCE && epoll_wait(http->epoll, &event, 1, 0) == 1;
+	     i++)
+		serve(event.data.ptr, event.events);
+}
+
+void
+jobq_http_tick(struct jobq_http *http)
+{
+	static const char late[] = "the request took too long to come";
+	int64_t now_ms = jobq_mono_ms();
+	struct jobq_buf answer = JOBQ_BUF_INIT;
+	struct connection *next;
+
+	jobq_answer_problem(&answer, 408, NULL, late, sizeof(late) - 1);
+	for (struct connection *connection = http->connections;
+	     connection != NULL; connection = next) {
+		next = connection->next;
+		if (connection->step == HEAD && connection->in.len == 0)
+			jobq_buf_release(&connection->in);
+		if (connection->until_ms > now_ms)
+			continue;
+		if ((connection->step == HEAD && connection->in.len > 0) ||
+		    connection->step == BODY) {
+			connection->dead =
+			    send(connection->fd, answer.data, answer.len,
+				MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+			end_request(connection);
+			leave(connection);
+		} else {
+			connection->dead = true;
+		}
+		if (connection->dead)
+			end(connection);
+	}
+	jobq_buf_release(&answer);
+}
+
+void
+jobq_http_admit(struct jobq_http *http, int fd, const struct jobq_door *door)
+{
+	struct connection *connection = jobq_xcalloc(1, sizeof(*connection));
+
+	connection->http = http;
+	connection->door = door;
+	connection->fd = fd;
+	connection->next = http->connections;
+	if (connection->next != NULL)
+		connection->next->last = connection;
+	http->connections = connection;
+	go_on(connection, HEAD, HEAD_MS);
+	take_in(connection);
+	if (connection->dead)
+		end(connection);
+}
+
+struct jobq_http *
+jobq_http_new(struct jobq_server *server)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct jobq_http *http;
+
+	if (epoll < 0)
+		return NULL;
+	http = jobq_xcalloc(1, sizeof(*http));
+	http->server = server;
+	http->epoll = epoll;
+	return http;
+}
+
+void
+jobq_http_free(struct jobq_http *http)
+{
+	if (http == NULL)
+		return;
+	while (http->connections != NULL)
+		end(http->connections);
+	close(http->epoll);
+	free(http);
+}
+
+int
+jobq_http_fd(const struct jobq_http *http)
+{
+	return http->epoll;
+}
