@@ -9,8 +9,9 @@
 #
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
 # SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
-# into the commands; without PostgreSQL), WITH_SQLITE=auto|yes|no, and
-# WITH_POSTGRESQL and WITH_REDIS alike; WITH_SERVE=no leaves jobq-serve out.
+# into the commands; without PostgreSQL and HTTP), WITH_SQLITE=auto|yes|no, and
+# WITH_POSTGRESQL, WITH_REDIS and WITH_HTTP alike; WITH_SERVE=no leaves
+# jobq-serve out.
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
@@ -24,7 +25,7 @@
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 V ?= 0
-$(foreach s,SQLITE POSTGRESQL REDIS,$(eval WITH_$(s) ?= auto))
+$(foreach s,SQLITE POSTGRESQL REDIS HTTP,$(eval WITH_$(s) ?= auto))
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -45,7 +46,6 @@ endif
 endif
 
 # --- flags -------------------------------------------------------------------
-
 B := build
 # Debian has libpq's headers in a folder of their own.
 libpq := $(addprefix -idirafter ,$(shell pg_config --includedir 2>/dev/null))
@@ -86,7 +86,7 @@ header_sqlite := sqlite3.h
 with_sqlite := $(WITH_SQLITE)
 link_sqlite := -l:libsqlite3.a -lm
 else_sqlite := -lsqlite3
-# Not with STATIC=1: libpq.a needs what no package has.
+# Not with STATIC=1: libpq.a needs what no package has, libcurl too much.
 header_postgresql := libpq-fe.h
 with_postgresql := $(if $(STATIC),no,$(WITH_POSTGRESQL))
 link_postgresql := -lpq
@@ -94,6 +94,9 @@ header_redis := hiredis/hiredis.h
 with_redis := $(WITH_REDIS)
 link_redis := -l:libhiredis.a
 else_redis := -lhiredis
+header_http := curl/curl.h
+with_http := $(if $(STATIC),no,$(WITH_HTTP))
+link_http := -lcurl
 found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
 	-o /dev/null /dev/null 2>/dev/null && echo yes)
 wanted = $(strip $(if $(header_$(1)), \
@@ -104,7 +107,6 @@ schemes := $(foreach s,$(notdir $(basename $(wildcard lib/driver/*.c))), \
 	$(if $(findstring _,$(s)),,$(call wanted,$(s))))
 
 # --- what is made ------------------------------------------------------------
-
 serve := $(if $(filter no,$(WITH_SERVE)),,$(call found,libwebsockets.h))
 commands := $(filter-out $(if $(serve),,jobq-serve), \
 	$(notdir $(basename $(wildcard cmd/*.c))))
@@ -207,7 +209,6 @@ $(B)/builtin.o: $(B)/builtin.c
 endif
 
 # --- tests -------------------------------------------------------------------
-
 export JOBQ_BUILD := $(abspath $(B))
 check: all; @tests/run $(STORE:%=--store '%') $(if $(T),'$(T)')
 check-full: all; @tests/run --full $(if $(T),'$(T)')

@@ -106,6 +106,7 @@ static const char *
 driver_of(const char *scheme)
 {
 	static const char *const other[][2] = {
+		{ "https", "http" },
 		{ "postgres", "postgresql" },
 		{ "rediss", "redis" },
 		{ "unix", "redis" },

@@ -12,6 +12,9 @@
 #   start DIR   starts one that keeps everything in DIR, an empty folder, and
 #               prints what stands for {server} in the URL
 #   stop DIR    stops it at once; fine when it does not run
+#   each DIR    is, in the foreground, the server of one test, where each has
+#               its own: it keeps everything in DIR, and is there when the
+#               socket DIR/serve is; only for URLs with {}/serve
 # It runs while the tests of one file do, as $store_server; its folder is
 # $store_server_dir.
 #
@@ -75,6 +78,15 @@ store_teardown_file() {
 	rm -rf "$store_server_dir"
 }
 
+store_serve() { # KIND
+	spawn "$TOP/tests/support/servers/$1" each "$BATS_TEST_TMPDIR" \
+		>serve.log 2>&1
+	wait_until 20 test -S serve || {
+		cat serve.log
+		return 1
+	}
+}
+
 store_setup() {
 	local kind url
 	common_setup
@@ -87,6 +99,7 @@ store_setup() {
 	url=${url//\{\}/$BATS_TEST_TMPDIR}
 	url=${url//\{test\}/t$BATS_TEST_NUMBER}
 	export JOBQ_URL=${url//\{server\}/${store_server-}}
+	[[ $url != *"$BATS_TEST_TMPDIR/serve"* ]] || store_serve "$kind"
 	adapter=${url%%:*}
 	[[ $url != *adapter=* ]] || adapter=${url##*adapter=}
 	adapter=${adapter%%&*}
