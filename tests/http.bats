@@ -114,7 +114,7 @@ requests() { # JQ: of those that this test has made so far
 	seq 12 | sed 's/.*/list {"by":"all"}/' |
 		timeout 60 storecall -r "http://127.0.0.1:$port/$own/once/$ndjson"
 	same 12 "$(requests .peer | sort -u | wc -l)"
-	own+=kept
+	own+=-kept
 	seq 5 | sed 's/.*/list {"by":"all"}/' |
 		timeout 60 storecall -r "http://127.0.0.1:$port/$own/$ndjson"
 	same 1 "$(requests .peer | sort -u | wc -l)"
@@ -132,7 +132,7 @@ requests() { # JQ: of those that this test has made so far
 		(."jobq-deadline" | tonumber | . > 0 and . <= 7000) and
 		(has("expect") or has("authorization") | not))' <<<"$text"
 	# Who may make a store asks for that first, once.
-	own+=make
+	own+=-make
 	printf '%s\n' 'list {}' 'list {}' |
 		timeout 60 storecall "http://127.0.0.1:$port/$own/$ndjson"
 	same 'init list list' "$(requests '.path | split("/")[-1]' | tr -d '"' |

@@ -1,5 +1,6 @@
 /*
- * The driver of HTTP: the store is a jobq-serve elsewhere.
+ * The driver of HTTP: the store is a jobq-serve elsewhere, or, where the
+ * adapter says so, a foreign API (http_api.c).
  *
  * A verb is a POST of the request to BASE/v1/VERB, with what is left of the
  * call's time in ms as Jobq-Deadline. 200 is the answer's lines. All else is
@@ -14,6 +15,7 @@
 #include "http_inside.h"
 
 #include "clock.h"
+#include "http_api.h"
 #include "json.h"
 #include "line.h"
 
@@ -209,6 +211,9 @@ http_call(void *handle, const char *verb, const char *request, size_t len,
 	struct jobq_remote *store = handle;
 	enum jobq_status status = JOBQ_OK;
 
+	if (store->api != NULL)
+		return jobq_remote_api_call(
+		    store, verb, request, len, deadline, line, context, err);
 	if (store->mode == JOBQ_STORE_CREATE && !store->made &&
 	    strcmp(verb, "init") != 0)
 		status =
@@ -226,7 +231,9 @@ http_fd(void *handle)
 {
 	struct jobq_remote *store = handle;
 
-	return store->settings.listens ? jobq_remote_ear_fd(store) : -1;
+	return store->settings.listens && store->api == NULL
+		   ? jobq_remote_ear_fd(store)
+		   : -1;
 }
 
 static void

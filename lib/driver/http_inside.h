@@ -1,6 +1,6 @@
 /*
  * Shared by the files of the driver: the store, one exchange with a server,
- * the listener.
+ * the listener. What maps a foreign API is in http_api.h.
  */
 #ifndef JOBQ_HTTP_INSIDE_H
 #define JOBQ_HTTP_INSIDE_H
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct jobq_remote_api;
 
 /* Where the server is, and who we are there. Texts are the settings' own. */
 struct jobq_remote_settings {
@@ -44,6 +46,7 @@ struct jobq_remote {
 	bool made;	      /* init was answered, where it is to be asked */
 	CURL *easy;
 	struct jobq_remote_ear ear;
+	struct jobq_remote_api *api; /* of a foreign API; NULL: a jobq-serve */
 };
 
 struct jobq_remote_request {
@@ -54,6 +57,7 @@ struct jobq_remote_request {
 	/* Further headers, "Name: value"; NULL: none. */
 	const struct curl_slist *headers;
 	size_t most_bytes; /* of the answer's body */
+	bool cuts;	   /* what is longer is cut, not refused */
 	/*
 	 * On a connection of its own: one that was kept may have been closed,
 	 * and libcurl then sends the request again without telling.
@@ -69,7 +73,7 @@ struct jobq_remote_answer {
 	bool framed;	      /* its length was told, or it came in chunks */
 	bool sent; /* of a failed one: the server may have taken it */
 	size_t most_bytes;
-	bool too_long;
+	bool cuts, too_long;
 };
 
 /* --- http_open.c: the driver's open and close (driver.h) --- */

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "http_api.h"
 #include "log.h"
 #include "mem.h"
 
@@ -243,6 +244,7 @@ jobq_remote_close(void *handle)
 {
 	struct jobq_remote *store = handle;
 
+	jobq_remote_api_close(store);
 	jobq_remote_ear_release(&store->ear);
 	curl_easy_cleanup(store->easy);
 	free(store->settings.base);
@@ -278,6 +280,7 @@ jobq_remote_open(struct jobq_url *url, const struct jobq_adapter *adapter,
 		store->easy = curl_easy_init();
 		if (store->easy == NULL)
 			jobq_mem_exhausted("an HTTP client");
+		status = jobq_remote_api_open(store, err);
 	}
 	if (status != JOBQ_OK) {
 		jobq_remote_close(store);

@@ -47,11 +47,13 @@ body_came(char *bytes, size_t size, size_t count, void *context)
 	struct jobq_remote_answer *answer = context;
 	size_t len = size * count;
 
-	if (len > answer->most_bytes - answer->body.len) {
+	size_t room = answer->most_bytes - answer->body.len;
+
+	if (len > room && !answer->cuts) {
 		answer->too_long = true;
 		return 0;
 	}
-	jobq_buf_add(&answer->body, bytes, len);
+	jobq_buf_add(&answer->body, bytes, len > room ? room : len);
 	return len;
 }
 
@@ -268,6 +270,7 @@ jobq_remote_ask(struct jobq_remote *store,
 
 	*answer = (struct jobq_remote_answer){
 		.most_bytes = request->most_bytes,
+		.cuts = request->cuts,
 	};
 	if (request->deadline <= jobq_mono_ms())
 		return jobq_fail(err, JOBQ_AGAIN,
