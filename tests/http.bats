@@ -207,3 +207,35 @@ requests() { # JQ: of those that this test has made so far
 		grep -c "^\"http://nosuch.invalid/$own/")"
 	same 1 "$(requests .path | wc -l)"
 }
+
+@test "http: who waits hears the bell, finds it again, and does without one" {
+	local idle=body=%7B%22event%22:%22idle%22%7D%0A url
+	claims() { # at least this many were asked for
+		(($(requests 'select(.path | endswith("/v1/claim"))' |
+			wc -l) >= $1))
+	}
+	streams() { # this many were begun
+		same "$1" "$(requests 'select(.said == ":\n\n")' | wc -l)"
+	}
+	url=http://127.0.0.1:$port/$own/bell/$ndjson/$idle
+	spawn jobq-claim --follow --interval 600 --store "$url" >out 2>err
+	wait_until 20 streams 1
+	wait_until 20 claims 2 # one more when it began to listen
+	touch "$BATS_FILE_TMPDIR/ring"
+	wait_until 20 claims 3
+	touch "$BATS_FILE_TMPDIR/hangup"
+	wait_until 20 streams 2
+	wait_until 20 claims 5
+	touch "$BATS_FILE_TMPDIR/ring"
+	wait_until 20 claims 6
+	kill "$spawned_pid"
+	wait_until 20 gone "$spawned_pid"
+	same '' "$(<out)"
+	# A server that has no bell is asked for one once, and polled.
+	own+=-none
+	url=http://127.0.0.1:$port/$own/$ndjson/$idle
+	spawn jobq-claim --follow --interval 0.2 --store "$url" >out 2>err
+	wait_until 20 claims 5
+	streams 0
+	same '' "$(<out)$(<err)"
+}

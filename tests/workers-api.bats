@@ -275,8 +275,8 @@ ids() {
 @test "workers-api: jobs run once beside an API that misbehaves" {
 	jobs '{"id":1,"input":{"n":9007199254740993}}' '{"id":2,"input":2}' \
 		'{"id":3,"payload":"bad"}' '{"id":4,"input":4}'
-	mood 'list 500' 'list junk' 'started done-cut' 'started named' \
-		'completed done-cut' 'started 500' 'completed 503' 'failed cut'
+	mood 'list junk' 'started done-cut' 'started named' \
+		'completed done-cut' 'failed cut'
 	timeout 100 jobq-work -j 2 --interval 0.2 --max-jobs 4 -- sh -c \
 		'read -r x; echo "$JOBQ_ID" >>effects
 		[ "$x" != \"bad\" ] || { echo oops >&2; exit 65; }; echo "$x"' \
