@@ -80,7 +80,8 @@ ids() {
 
 @test "workers-api: what is no job is passed over, and said once" {
 	jq -n '{id: "long", input: ("x" * 1048576)} | ["{\"id\":\"bad id\"}", "5",
-		"{\"input\":1}", "{\"id\":\"ok\"}", tojson] |
+		"{\"input\":1}", "{\"id\":\"ok\",\"status\":\"pending\"}",
+		"{\"id\":\"done\",\"status\":\"completed\"}", tojson] |
 		map([., "pending"])' >api/jobs
 	store 'list({}), list({}), claim({limit: 9})'
 	same 'ok ok ok' "$(ids)"
@@ -175,6 +176,12 @@ ids() {
 	store 'claim({}), claim({})'
 	same f "$(ids)"
 	same 3 "$(asked POST\ /f/started | wc -l)"
+	# A list that is older than what we did, or names a job twice.
+	jobs '{"id":"k"}' '{"id":"k"}'
+	mood 'list array' 'started 200' 'list array' 'started 200'
+	store 'claim({limit: 2}), claim({limit: 2})'
+	same k "$(ids)"
+	same 1 "$(asked POST\ /k/started | wc -l)"
 	# An error that was answered is believed, unless we are named later.
 	jobs '{"id":"g"}' '{"id":"h"}'
 	mood 'started done-500' 'list array' 'started named' 'started done-500'

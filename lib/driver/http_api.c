@@ -87,6 +87,8 @@ jobq_remote_api_close(struct jobq_remote *store)
 	jobq_remote_doubt_drop(store);
 	for (size_t i = 0; i < JOBQ_REMOTE_ENDINGS; i++)
 		free(api->ending[i].id);
+	for (size_t i = 0; i < JOBQ_REMOTE_TAKEN; i++)
+		free(api->taken[i].id);
 	jobq_buf_release(&api->doubt.id);
 	jobq_buf_release(&api->doubt.line);
 	jobq_buf_release(&api->texts);

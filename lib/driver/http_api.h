@@ -14,6 +14,7 @@
 #define JOBQ_REMOTE_CODES 8 /* that a step gives a meaning to, of a kind */
 #define JOBQ_REMOTE_SAID 64 /* what was complained of is not said again */
 #define JOBQ_REMOTE_ENDINGS 1024
+#define JOBQ_REMOTE_TAKEN 1024
 
 enum jobq_remote_step_name {
 	JOBQ_REMOTE_LIST,
@@ -39,6 +40,12 @@ struct jobq_remote_ending {
 	bool answered;
 };
 
+/* A job that was taken, and when. */
+struct jobq_remote_taken {
+	char *id;
+	int64_t at_ms;
+};
+
 /* A job whose started was sent and not answered. */
 struct jobq_remote_doubt {
 	struct jobq_buf id; /* empty: there is none */
@@ -54,7 +61,9 @@ struct jobq_remote_api {
 	struct jobq_remote_doubt doubt;
 	struct jobq_remote_ending
 	    ending[JOBQ_REMOTE_ENDINGS]; /* the newest ones */
-	size_t endings;			 /* all that there were */
+	struct jobq_remote_taken taken[JOBQ_REMOTE_TAKEN];
+	size_t takings;
+	size_t endings; /* all that there were */
 	char said[JOBQ_REMOTE_SAID][17];
 	size_t sayings;
 	struct jobq_buf texts, result; /* of the programs */

@@ -6,10 +6,18 @@
 
 #include "clock.h"
 #include "log.h"
+#include "mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "banned.h"
+
+/*
+ * A list may be older than what was asked of the API before, so a job that
+ * this process took is not taken again for so long.
+ */
+#define TAKEN_MS 60000
 
 /* How a started ended. */
 enum outcome {
@@ -194,6 +202,29 @@ start_job(struct claim *claim, const struct jobq_remote_found *found,
 	return status;
 }
 
+static bool
+is_taken(const struct jobq_remote_api *api, const char *id)
+{
+	int64_t since = jobq_mono_ms() - TAKEN_MS;
+
+	for (size_t i = 0; i < JOBQ_REMOTE_TAKEN && i < api->takings; i++)
+		if (api->taken[i].at_ms > since &&
+		    strcmp(api->taken[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+static void
+note_taken(struct jobq_remote_api *api, const char *id)
+{
+	struct jobq_remote_taken *taken =
+	    &api->taken[api->takings++ % JOBQ_REMOTE_TAKEN];
+
+	free(taken->id);
+	taken->id = jobq_xstrdup(id);
+	taken->at_ms = jobq_mono_ms();
+}
+
 static void
 hand_over(struct claim *claim, const struct jobq_remote_found *found)
 {
@@ -208,6 +239,7 @@ hand_over(struct claim *claim, const struct jobq_remote_found *found)
 		jobq_buf_puts(claim->out, ",\"ring\":true");
 	jobq_buf_puts(claim->out, "}}\n");
 	jobq_remote_forget(claim->store->api, found->id.data);
+	note_taken(claim->store->api, found->id.data);
 	claim->taken++;
 }
 
@@ -297,7 +329,8 @@ take_jobs(
 		if (status != JOBQ_OK ||
 		    !jobq_remote_is_wanted(claim->request, &found))
 			continue;
-		if (is_held(claim->request, found.id.data))
+		if (is_held(claim->request, found.id.data) ||
+		    is_taken(claim->store->api, found.id.data))
 			claim->passed++;
 		else
 			status = take_job(claim, &found, err);
