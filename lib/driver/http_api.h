@@ -1,8 +1,7 @@
 /*
- * A foreign API of jobs as a store: the steps that its adapter names, what it
- * remembers of them, and the jq programs that turn its jobs into lines and
- * events into its bodies. A part of http_inside.h; http_api.c tells how it
- * goes.
+ * A foreign API of jobs as a store: the steps that its adapter names, what is
+ * remembered of them, and the jq programs that map its jobs and our events.
+ * http_api.c tells how it goes.
  */
 #ifndef JOBQ_HTTP_API_H
 #define JOBQ_HTTP_API_H
