@@ -15,7 +15,7 @@
 /* Variables that a command reads, and whose values are no secrets. */
 static const char *const variables[] = { "JOBQ_LOG_LEVEL", "JOBQ_LOG_FORMAT",
 	"JOBQ_LOG_FILE", "JOBQ_LOG_NAME", "JOBQ_LOG_ROTATE", "JOBQ_LOG_KEEP",
-	"JOBQ_COLOR", "JOBQ_ADAPTER_PATH" };
+	"JOBQ_COLOR", "JOBQ_ADAPTER_PATH", "JOBQ_TOKEN_FILE" };
 
 static void
 tell(const struct jobq_doctor *doctor, const char *check, bool ok,

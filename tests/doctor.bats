@@ -66,10 +66,12 @@ finding() {
 }
 
 @test "doctor: says what the environment sets, and what is no setting" {
-	JOBQ_LOG_LEVEL=info JOBQ_LOGLEVEL=x run_apart jobq-doctor
+	JOBQ_LOG_LEVEL=info JOBQ_LOGLEVEL=x JOBQ_TOKEN_FILE=/t run_apart \
+		jobq-doctor
 	finding setting >settings
 	grep -qxF "JOBQ_LOG_LEVEL is 'info' (environment)" settings
 	grep -qxF "JOBQ_URL is $JOBQ_URL (environment)" settings
+	grep -qxF "JOBQ_TOKEN_FILE is '/t' (environment)" settings
 	grep -qxF "JOBQ_LOGLEVEL is set, but is no setting of jobq (environment)" \
 		settings
 }

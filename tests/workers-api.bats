@@ -336,11 +336,12 @@ ids() {
 		same "2 $change" "$status $change"
 		has "$stderr" 'adapter.json: "http"'
 	done
-	jq '.http.list.headers = {"X-One": "1"} | .http.started.method = "POST"' \
+	jq '.http.list.headers = {"X-Key": "k 1"} | del(.http.started.method)' \
 		"$TOP/share/adapters/workers-api/adapter.json" \
 		>adapters/mine/adapter.json
 	echo '{' >adapters/mine/event.jq
 	jobq-list --store "$api?adapter=mine" >listed
+	same 'GET ?status=pending k 1 ' "$(asked)"
 	run_apart jobq-claim -n 1 --store "$api?adapter=mine"
 	same 2 "$status"
 	has "$stderr" 'unable to compile' event.jq

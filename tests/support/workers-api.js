@@ -1,11 +1,12 @@
 // A Workers API that is none of ours: node workers-api.js DIR [PREFIX]
 //
 // It listens on a free port of 127.0.0.1 and writes that into DIR/port. What
-// was asked of it goes to DIR/log, a line for each: METHOD PATH BODY. Before
-// each request it reads DIR/jobs, an array of [TEXT, STATE] in JSON that is
-// kept there from outside or by itself, TEXT being the JSON of a job, handed
-// out as it is written; and DIR/mood, lines of "WHAT HOW", each used up by
-// the first request of its kind (list, started, completed, failed, any):
+// was asked of it goes to DIR/log, a line for each: METHOD PATH BODY, with what
+// Authorization or X-Key says before the body. Before each request it reads
+// DIR/jobs, an array of [TEXT, STATE] in JSON that is kept there from outside
+// or by itself, TEXT being the JSON of a job, handed out as it is written; and
+// DIR/mood, lines of "WHAT HOW", each used up by the first request of its kind
+// (list, started, completed, failed, any):
 //
 //   500 or any other code   is the answer, nothing is done
 //   done-500   it is done, and then that is the answer
@@ -79,7 +80,7 @@ const server = http.createServer((request, response) => {
 			request.url.match(/\/api\/jobs\/([^/]+)\/(started|completed|failed)$/) || [];
 		const listed = request.method === 'GET' &&
 			request.url === prefix + '/api/jobs?status=pending';
-		const auth = request.headers.authorization;
+		const auth = request.headers.authorization ?? request.headers['x-key'];
 		fs.appendFileSync(file('log'),
 			`${request.method} ${request.url} ${auth ? auth + ' ' : ''}${body}\n`);
 		if (!listed && (!step || request.method !== 'POST' ||
