@@ -18,12 +18,16 @@ setup() {
 serve() {
 	spawn jobq-serve --store "sqlite:$PWD/q.db" --listen "unix:$PWD/serve" \
 		"${server[@]}" >>serve.log 2>&1
-	wait_until 20 curl -s --unix-socket serve http://localhost/health  || { cat serve.log; return 1; }
+	server_pid=$spawned_pid
+	wait_until 20 curl -s --unix-socket serve http://localhost/health || {
+		cat serve.log
+		return 1
+	}
 }
 
 stop() {
-	kill "$spawned_pid"
-	wait_until 20 gone "$spawned_pid"
+	kill "-${1-TERM}" "$server_pid"
+	wait_until 20 gone "$server_pid"
 }
 
 # ask VERB REQUEST: prints the code of the answer, whose body is in answer.
@@ -91,8 +95,20 @@ ask() {
 	jobq-push --name x --input 6 >pushed
 	wait_until 20 grep -qx 6 did
 	wait_until 20 eval '[ "$(jobq-list --state completed | wc -l)" = 6 ]'
+	# Both come back to a server that was away.
+	stop KILL
+	rm serve
+	run_apart jobq-push --name x --input 7
+	same 75 "$status"
+	serve
+	jobq-push --name x --input 7 >pushed
+	wait_until 20 grep -qx 7 did
+	jobq-push --name x --input 8 >pushed
+	wait_until 20 grep -qx 8 did
+	wait_until 20 eval '[ "$(jobq-list --state completed | wc -l)" = 8 ]'
+	same "$(seq 8)" "$(sort did)"
 	jobq-list --stats >listed
-	has "$(<listed)" '"completed":6'
+	has "$(<listed)" '"completed":8'
 	kill "$worker"
 	wait_until 20 gone "$worker"
 	lacks "$(cat serve.log)" s3cr3t-canary
