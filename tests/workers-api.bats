@@ -188,6 +188,12 @@ ids() {
 	store 'claim({}), claim({}), claim({}), claim({limit: 2})'
 	same g "$(ids)"
 	has "$said" 'job h is not run' 'look there'
+	# A proxy that has lost the answer has not refused anything.
+	jobs '{"id":"l"}'
+	mood 'started done-504' 'list array' 'started blank'
+	store 'claim({}), claim({})'
+	same l "$(ids)"
+	has "$said" 504 'job l is run' 'our own first try'
 	# Another was first in the meantime, and is named.
 	jobs '{"id":"i"}'
 	mood 'started cut' 'started cut'

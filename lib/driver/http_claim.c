@@ -49,9 +49,11 @@ whose(struct jobq_span worker, const struct jobq_buf *body)
 
 	if (jobq_object_scan(&members, body->data, body->len, NULL) == JOBQ_OK)
 		for (size_t i = 0; i < 3 && verdict < 0; i++) {
+			jobq_buf_clear(&theirs);
 			if (!jobq_json_path(
 				&members, paths[i], strlen(paths[i]), &named) ||
-			    jobq_json_string(named, &theirs, NULL) != JOBQ_OK)
+			    jobq_json_string(named, &theirs, NULL) != JOBQ_OK ||
+			    theirs.len == 0)
 				continue;
 			jobq_json_string(worker, &ours, NULL);
 			jobq_buf_puts(&ours, "");
@@ -136,8 +138,10 @@ judge(struct claim *claim, const struct jobq_remote_found *found,
 		status = jobq_remote_step_failed(
 		    store, JOBQ_REMOTE_STARTED, answer, &why);
 		if (status != JOBQ_INVALID) {
+			/* By 502 and 504 a proxy says that no answer came. */
 			if (answer->code >= 500)
-				set_doubt(claim, found, true);
+				set_doubt(claim, found,
+				    answer->code != 502 && answer->code != 504);
 			return jobq_fail(err, status, "%s", why.text);
 		}
 		if (jobq_remote_may_say(store->api, id))

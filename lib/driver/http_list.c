@@ -149,6 +149,7 @@ of_queues(const struct jobq_object *request, const struct jobq_object *job)
 		return true;
 	if (queue == NULL || jobq_json_string(*queue, &name, NULL) != JOBQ_OK)
 		jobq_buf_puts(&name, "default");
+	jobq_buf_puts(&name, "");
 	good = jobq_remote_is_in(*queues, name.data);
 	jobq_buf_release(&name);
 	return good;

@@ -9,13 +9,13 @@
 // (list, started, completed, failed, any):
 //
 //   500 or any other code   is the answer, nothing is done
-//   done-500   it is done, and then that is the answer
+//   done-500 or any other code   it is done, and then that is the answer
 //   cut        the connection is cut before anything is done
 //   done-cut   it is done, and then the connection is cut
 //   slow       the answer comes 700 ms later
 //   junk       the answer is no JSON
 //   array, jobs, data, none   the shape of the list
-//   named      a 409 names the worker
+//   named, blank   a 409 names the worker, or has an empty name
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
@@ -103,13 +103,14 @@ const server = http.createServer((request, response) => {
 			request.socket.destroy();
 			return;
 		}
-		if (mood === 'done-500')
-			code = 500;
+		if (/^done-\d+$/.test(mood))
+			code = Number(mood.slice(5));
 		let text = listed && code === 200 ? list(mood) : '{"success":true}';
 		if (mood === 'junk')
 			text = '{"jobs": [{';
 		if (code === 409)
-			text = JSON.stringify(mood === 'named' ? {worker: workers[id]} : {});
+			text = JSON.stringify(mood === 'named' ? {worker: workers[id]}
+				: mood === 'blank' ? {worker: ''} : {});
 		setTimeout(() => {
 			response.writeHead(code, {'content-type': 'application/json'});
 			response.end(text);
