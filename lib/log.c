@@ -11,6 +11,7 @@
 #include "rotate.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,9 +89,14 @@ jobq_log_rotation(uint64_t *bytes, int64_t *keep)
 static void
 put_line(const struct jobq_buf *line)
 {
-	bool written =
-	    file.fd >= 0 && jobq_rotate_write(&file, line->data, line->len);
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	bool written;
 
+	/* A thread that turns the file over must be the only one at it. */
+	pthread_mutex_lock(&lock);
+	written =
+	    file.fd >= 0 && jobq_rotate_write(&file, line->data, line->len);
+	pthread_mutex_unlock(&lock);
 	if (!written || now.also_stderr)
 		jobq_write_all(STDERR_FILENO, line->data, line->len);
 }
