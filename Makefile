@@ -103,19 +103,18 @@ wanted = $(strip $(if $(header_$(1)), \
 	$(if $(filter no,$(with_$(1))),, \
 	$(if $(filter yes,$(with_$(1)) $(call found,$(header_$(1)))),$(1))), \
 	$(1)))
-schemes := $(foreach s,$(notdir $(basename $(wildcard lib/driver/*.c))), \
+names = $(notdir $(basename $(wildcard $(1)/*.c)))
+schemes := $(foreach s,$(call names,lib/driver), \
 	$(if $(findstring _,$(s)),,$(call wanted,$(s))))
 
 # --- what is made ------------------------------------------------------------
 serve := $(if $(filter no,$(WITH_SERVE)),,$(call found,libwebsockets.h))
-commands := $(filter-out $(if $(serve),,jobq-serve), \
-	$(notdir $(basename $(wildcard cmd/*.c))))
-units := $(notdir $(basename $(wildcard tests/unit/*.c)))
-tools := $(notdir $(basename $(wildcard tests/support/tool/*.c)))
-preloads := $(notdir $(basename $(wildcard tests/support/preload/*.c)))
+commands := $(filter-out $(if $(serve),,jobq-serve),$(call names,cmd))
+units := $(call names,tests/unit)
+tools := $(call names,tests/support/tool)
+preloads := $(call names,tests/support/preload)
 benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
-	$(if $(call found,hiredis/hiredis.h),,redis%), \
-	$(notdir $(basename $(wildcard tests/bench/*.c))))
+	$(if $(call found,hiredis/hiredis.h),,redis%),$(call names,tests/bench))
 pages := $(wildcard man/*.[1-8])
 
 lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c \
@@ -196,13 +195,11 @@ $(B)/static_%.o: $$(call driver_objects,$$*)
 	@rm -f $@.all
 
 $(B)/builtin.c: $(B)/flags
-	@{ echo '#include "driver.h"'; \
-	for s in $(schemes); do \
+	@{ echo '#include "driver.h"'; for s in $(schemes); do \
 		echo "extern const struct jobq_driver jobq_driver_$$s;"; done; \
-	echo 'extern const struct jobq_driver *const jobq_builtin_drivers[];'; \
-	echo 'const struct jobq_driver *const jobq_builtin_drivers[] = {'; \
-	for s in $(schemes); do echo "	&jobq_driver_$$s,"; done; \
-	echo '	(void *)0'; echo '};'; } >$@
+	echo 'extern const struct jobq_driver *const jobq_builtin_drivers[];' \
+	    'const struct jobq_driver *const jobq_builtin_drivers[] = {' \
+	    '$(schemes:%=&jobq_driver_%,) (void *)0 };'; } >$@
 
 $(B)/builtin.o: $(B)/builtin.c
 	$(Q)$(compile)
