@@ -214,11 +214,8 @@ bench: all; @tests/bench/run
 demo: all; @share/demo/run
 lint: ; @.ci/lint
 fuzz: ; @tests/fuzz/run
-
-coverage:
-	@$(MAKE) --no-print-directory COVERAGE=1 CFLAGS='-O0 -g' check
-	@.ci/coverage build/coverage
-
+coverage: ; @$(MAKE) --no-print-directory COVERAGE=1 CFLAGS='-O0 -g' check && \
+	.ci/coverage build/coverage
 completions: $(bins); @completions/generate $(B)/bin completions
 
 # --- install -----------------------------------------------------------------
