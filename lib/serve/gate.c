@@ -136,6 +136,23 @@ jobq_gate_refuse(struct jobq_gate *gate, struct jobq_arrival *arrival,
 	spot->until_ms = jobq_mono_ms() + LEAVE_MS;
 }
 
+/* All that lies there, up to more than a head may be; most are short. */
+static ssize_t
+peek(struct spot *spot)
+{
+	struct jobq_buf *text = &spot->arrival.text;
+	size_t room = text->len + 1024;
+	ssize_t got;
+
+	for (;; room *= 4) {
+		jobq_buf_reserve(text, room);
+		got = recv(spot->arrival.fd, text->data, room,
+		    MSG_DONTWAIT | MSG_PEEK);
+		if (got < (ssize_t)room || room >= PEEKED)
+			return got;
+	}
+}
+
 static void
 read_head(struct jobq_gate *gate, struct spot *spot, bool ends)
 {
@@ -145,9 +162,7 @@ read_head(struct jobq_gate *gate, struct spot *spot, bool ends)
 	ssize_t got;
 	int size;
 
-	jobq_buf_reserve(text, PEEKED);
-	got =
-	    recv(spot->arrival.fd, text->data, PEEKED, MSG_DONTWAIT | MSG_PEEK);
+	got = peek(spot);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0 || (ends && (size_t)got == text->len)) {
