@@ -85,6 +85,12 @@ void jobq_channel_close(
 /* The next piece into out, unless one is there; false when there is none. */
 bool jobq_channel_fetch(struct jobq_channel *channel);
 
+/* --- http_request.c ------------------------------------------------------- */
+
+/* Reads the head into the request, which may be answered then: refused. */
+void jobq_http_read(struct jobq_request *request, const struct jobq_door *door,
+    const struct jobq_head *head);
+
 /* --- request.c ------------------------------------------------------------ */
 
 /* What the head says is good, or the status that refuses it. */
