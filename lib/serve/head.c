@@ -255,8 +255,9 @@ check_whole(struct walk *walk)
 		return refuse(walk, 501,
 		    "no other Transfer-Encoding than "
 		    "chunked is known");
-	return refuse(
-	    walk, 411, "a body in chunks is not read: send its Content-Length");
+	if (walk->old)
+		return refuse(walk, 400, "HTTP/1.0 knows no Transfer-Encoding");
+	return 0;
 }
 
 /* The end of a line that has come whole, NULL when it has not. */

@@ -36,7 +36,7 @@ struct jobq_head {
 /*
  * Checks the bytes that have come so far. Returns how many of them are the
  * head, its blank line included; 0 when more must come; or a negative status
- * (-400, -414, -431, -411, -501, -505), and *why then says what is wrong.
+ * (-400, -414, -431, -501, -505), and *why then says what is wrong.
  */
 int jobq_head_check(
     const char *text, size_t len, struct jobq_head *head, const char **why);

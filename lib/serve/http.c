@@ -4,12 +4,11 @@
  * of it, so that what it can make this process keep is one request; and while
  * it does not take its answer nothing more is done for it.
  */
-#include "http.h"
+#include "http_inside.h"
 
 #include "answer.h"
 #include "clock.h"
 #include "mem.h"
-#include "server.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,7 +21,6 @@
 
 #define EVENTS_AT_ONCE 256
 #define READ_BYTES ((size_t)16 << 10)
-#define PIECES_AT_ONCE 16
 
 #define HEAD_MS 10000
 #define IDLE_MS 60000
@@ -31,31 +29,8 @@
 #define WRITE_MS 30000
 #define LEAVE_MS 1000
 
-enum step { HEAD, BODY, WAIT, WRITE, STREAM, LEAVE };
-
-struct connection {
-	struct jobq_http *http;
-	const struct jobq_door *door;
-	int fd;
-	enum step step;
-	uint32_t wants; /* of its events */
-	bool open;	/* in the epoll */
-	bool dead;	/* to be freed when the step is done */
-	int64_t until_ms;
-	struct jobq_buf in; /* what was read and not used yet */
-	struct jobq_request *request;
-	struct jobq_channel *channel;
-	struct connection *next, *last;
-};
-
-struct jobq_http {
-	struct jobq_server *server;
-	int epoll;
-	struct connection *connections;
-};
-
-static void
-want(struct connection *connection, uint32_t events)
+void
+jobq_http_want(struct connection *connection, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = connection };
 
@@ -68,8 +43,8 @@ want(struct connection *connection, uint32_t events)
 	connection->wants = events;
 }
 
-static void
-go_on(struct connection *connection, enum step step, int64_t ms)
+void
+jobq_http_go_on(struct connection *connection, enum step step, int64_t ms)
 {
 	connection->step = step;
 	connection->until_ms = ms == 0 ? INT64_MAX : jobq_mono_ms() + ms;
@@ -77,8 +52,8 @@ go_on(struct connection *connection, enum step step, int64_t ms)
 
 /* --- ends ----------------------------------------------------------------- */
 
-static void
-end_request(struct connection *connection)
+void
+jobq_http_end_request(struct connection *connection)
 {
 	struct jobq_request *request = connection->request;
 
@@ -96,7 +71,7 @@ end(struct connection *connection)
 {
 	struct jobq_http *http = connection->http;
 
-	end_request(connection);
+	jobq_http_end_request(connection);
 	if (connection->channel != NULL)
 		jobq_channel_close(http->server, connection->channel);
 	*(connection->last == NULL ? &http->connections
@@ -119,8 +94,8 @@ leave(struct connection *connection)
 	jobq_buf_release(&connection->in);
 	if (shutdown(connection->fd, SHUT_WR) != 0)
 		connection->dead = true;
-	go_on(connection, LEAVE, LEAVE_MS);
-	want(connection, EPOLLIN);
+	jobq_http_go_on(connection, LEAVE, LEAVE_MS);
+	jobq_http_want(connection, EPOLLIN);
 }
 
 /* --- answers -------------------------------------------------------------- */
@@ -140,8 +115,8 @@ write_answer(struct connection *connection)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno == EAGAIN) {
-			go_on(connection, WRITE, WRITE_MS);
-			want(connection, EPOLLOUT);
+			jobq_http_go_on(connection, WRITE, WRITE_MS);
+			jobq_http_want(connection, EPOLLOUT);
 			return false;
 		}
 		if (sent < 0) {
@@ -151,11 +126,11 @@ write_answer(struct connection *connection)
 		request->sent += (size_t)sent;
 	}
 	closes = request->closes;
-	end_request(connection);
+	jobq_http_end_request(connection);
 	if (closes)
 		leave(connection);
 	else
-		go_on(connection, HEAD,
+		jobq_http_go_on(connection, HEAD,
 		    connection->in.len > 0 ? HEAD_MS : IDLE_MS);
 	return !closes;
 }
@@ -175,11 +150,12 @@ begin(struct connection *connection, const struct jobq_head *head)
 	request->begun_ms = jobq_mono_ms();
 	request->dispatching = true;
 	jobq_http_read(request, connection->door, head);
-	if (!request->answered && head->expects && request->body_length > 0 &&
+	if (!request->answered && head->expects &&
+	    (request->body_length > 0 || request->chunked) &&
 	    send(connection->fd, go, sizeof(go) - 1,
 		MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(go) - 1)
 		connection->dead = true;
-	go_on(connection, BODY, BODY_MS);
+	jobq_http_go_on(connection, BODY, BODY_MS);
 }
 
 static void
@@ -187,12 +163,52 @@ dispatch(struct connection *connection)
 {
 	struct jobq_request *request = connection->request;
 
-	go_on(connection, WAIT, 0);
+	jobq_http_go_on(connection, WAIT, 0);
 	if (!request->answered)
 		request->route->handle(request);
 	/* Unless a stream has taken the connection over, and it is gone. */
 	if (connection->step == WAIT)
 		request->dispatching = false;
+}
+
+/* What are no chunks is answered, too. */
+static bool
+take_chunks(struct connection *connection, struct jobq_request *request)
+{
+	struct jobq_buf *in = &connection->in;
+	size_t used;
+	int status = jobq_chunks_take(&request->chunks, in->data, in->len,
+	    request->route->body_bytes, &request->body, &used);
+
+	jobq_buf_drop(in, used);
+	if (status == 0)
+		return false;
+	if (status == 200)
+		return true;
+	request->closes = true;
+	jobq_request_problem(request, status, NULL,
+	    status == 413 ? "the body has more than %zu bytes"
+			  : "the body does not come in chunks as it should, "
+			    "of at most %zu bytes in all",
+	    request->route->body_bytes);
+	return true;
+}
+
+/* False when more of the body must come. */
+static bool
+take_body(struct connection *connection, struct jobq_request *request)
+{
+	struct jobq_buf *in = &connection->in;
+
+	if (request->chunked)
+		return take_chunks(connection, request);
+	if (in->len < request->body_length)
+		return false;
+	jobq_buf_add(&request->body, in->data, request->body_length);
+	jobq_buf_drop(in, request->body_length);
+	if (in->len == 0 && in->cap > 4 * READ_BYTES)
+		jobq_buf_release(in);
+	return true;
 }
 
 /*
@@ -229,15 +245,8 @@ advance(struct connection *connection)
 		leave(connection);
 		return false;
 	case BODY:
-		if (!request->answered && in->len < request->body_length)
+		if (!request->answered && !take_body(connection, request))
 			return false;
-		if (!request->answered && request->body_length > 0) {
-			jobq_buf_add(
-			    &request->body, in->data, request->body_length);
-			jobq_buf_drop(in, request->body_length);
-			if (in->len == 0 && in->cap > 4 * READ_BYTES)
-				jobq_buf_release(in);
-		}
 		dispatch(connection);
 		return true;
 	case WAIT:
@@ -259,9 +268,9 @@ work(struct connection *connection)
 	if (connection->dead)
 		return;
 	if (connection->step == HEAD || connection->step == BODY)
-		want(connection, EPOLLIN);
+		jobq_http_want(connection, EPOLLIN);
 	else if (connection->step == WAIT)
-		want(connection, 0);
+		jobq_http_want(connection, 0);
 }
 
 /* Reads some; a head's time begins with its first byte. */
@@ -283,11 +292,12 @@ take_in(struct connection *connection)
 	}
 	in->len += (size_t)got;
 	if (connection->step == HEAD && fresh)
-		go_on(connection, HEAD, HEAD_MS);
+		jobq_http_go_on(connection, HEAD, HEAD_MS);
 	else if (connection->step == BODY)
 		connection->until_ms =
 		    connection->request->begun_ms + BODY_MS +
-		    (int64_t)in->len * 1000 / BODY_BYTES_PER_S;
+		    (int64_t)(in->len + connection->request->body.len) * 1000 /
+			BODY_BYTES_PER_S;
 	work(connection);
 }
 
@@ -299,71 +309,6 @@ throw_away(struct connection *connection)
 
 	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 		connection->dead = true;
-}
-
-/* --- streams -------------------------------------------------------------- */
-
-/* Asked for anew, room that is there is told of again. */
-static void
-want_stream(struct connection *connection)
-{
-	connection->wants = 0;
-	want(connection, EPOLLOUT | EPOLLRDHUP | EPOLLET);
-}
-
-void
-jobq_http_stream_wake(struct jobq_channel *channel)
-{
-	want_stream(channel->connection);
-}
-
-static void
-write_stream(struct connection *connection)
-{
-	struct jobq_channel *channel = connection->channel;
-	struct jobq_buf *out = &channel->out;
-	ssize_t sent;
-
-	for (int i = 0; i < PIECES_AT_ONCE; i++) {
-		if (out->len == 0 && !jobq_channel_fetch(channel)) {
-			connection->dead = channel->closing;
-			return;
-		}
-		sent = send(connection->fd, out->data + channel->sent,
-		    out->len - channel->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0) {
-			connection->dead =
-			    (errno != EAGAIN && errno != EINTR) ||
-			    channel->closing;
-			return;
-		}
-		channel->sent += (size_t)sent;
-		if (channel->sent < out->len)
-			continue;
-		/* What is not needed soon is not kept: there are thousands. */
-		jobq_buf_release(out);
-		channel->sent = 0;
-	}
-	want_stream(connection);
-}
-
-bool
-jobq_http_stream(struct jobq_request *request, struct jobq_channel *channel)
-{
-	struct connection *connection = request->connection;
-
-	if (connection == NULL || request->answered)
-		return false;
-	jobq_answer_head(&channel->out, 200, "text/event-stream", -1, false,
-	    "Cache-Control: no-store\r\n");
-	connection->channel = channel;
-	jobq_channel_open(request->server, channel, connection);
-	request->answered = true;
-	end_request(connection);
-	jobq_buf_release(&connection->in);
-	go_on(connection, STREAM, 0);
-	want_stream(connection);
-	return true;
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -400,7 +345,7 @@ serve(struct connection *connection, uint32_t events)
 		if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			connection->dead = true;
 		else
-			write_stream(connection);
+			jobq_http_stream_write(connection);
 		break;
 	case LEAVE:
 		throw_away(connection);
@@ -443,7 +388,7 @@ jobq_http_tick(struct jobq_http *http)
 			connection->dead =
 			    send(connection->fd, answer.data, answer.len,
 				MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
-			end_request(connection);
+			jobq_http_end_request(connection);
 			leave(connection);
 		} else {
 			connection->dead = true;
@@ -466,7 +411,7 @@ jobq_http_admit(struct jobq_http *http, int fd, const struct jobq_door *door)
 	if (connection->next != NULL)
 		connection->next->last = connection;
 	http->connections = connection;
-	go_on(connection, HEAD, HEAD_MS);
+	jobq_http_go_on(connection, HEAD, HEAD_MS);
 	take_in(connection);
 	if (connection->dead)
 		end(connection);

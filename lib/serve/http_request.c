@@ -41,6 +41,7 @@ read_head(struct jobq_request *request, const struct jobq_head *head)
 
 	read_method(request, head->method);
 	request->closes = head->closes;
+	request->chunked = head->chunked;
 	jobq_request_target(head->target, &request->path, &request->query);
 	copy(&request->key, head->key);
 	copy(&request->event_id, head->event_id);
@@ -132,7 +133,7 @@ jobq_http_read(struct jobq_request *request, const struct jobq_door *door,
 	request->reach = door->reach;
 	read_head(request, head);
 	/* The body of what is refused is not wanted any more. */
-	if (request->body_length > 0)
+	if (request->body_length > 0 || request->chunked)
 		request->closes = true;
 	check(request, door, head);
 	if (!request->answered)

@@ -11,6 +11,7 @@
 #define JOBQ_SERVE_REQUEST_H
 
 #include "buf.h"
+#include "chunk.h"
 #include "guard.h"
 #include "pool.h"
 #include "status.h"
@@ -74,6 +75,8 @@ struct jobq_request {
 	bool answered, closes;
 	bool head_only; /* HEAD */
 	size_t body_length;
+	bool chunked; /* instead of body_length */
+	struct jobq_chunks chunks;
 	bool dispatching; /* its handler runs: what it answers waits for it */
 };
 

@@ -1,0 +1,46 @@
+/*
+ * What the files of HTTP connections share: http.c and http_stream.c.
+ */
+#ifndef JOBQ_SERVE_HTTP_INSIDE_H
+#define JOBQ_SERVE_HTTP_INSIDE_H
+
+#include "server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum step { HEAD, BODY, WAIT, WRITE, STREAM, LEAVE };
+
+struct connection {
+	struct jobq_http *http;
+	const struct jobq_door *door;
+	int fd;
+	enum step step;
+	uint32_t wants; /* of its events */
+	bool open;	/* in the epoll */
+	bool dead;	/* to be freed when the step is done */
+	int64_t until_ms;
+	struct jobq_buf in; /* what was read and not used yet */
+	struct jobq_request *request;
+	struct jobq_channel *channel;
+	struct connection *next, *last;
+};
+
+struct jobq_http {
+	struct jobq_server *server;
+	int epoll;
+	struct connection *connections;
+};
+
+/* Asks for other events of its descriptor. */
+void jobq_http_want(struct connection *connection, uint32_t events);
+
+/* Begins a step that may last so long; 0: for ever. */
+void jobq_http_go_on(struct connection *connection, enum step step, int64_t ms);
+
+void jobq_http_end_request(struct connection *connection);
+
+/* http_stream.c: there is room to write in. */
+void jobq_http_stream_write(struct connection *connection);
+
+#endif
