@@ -7,6 +7,7 @@
 #include "server.h"
 
 #include "mem.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@
 
 struct bell {
 	struct jobq_channel channel;
+	struct jobq_server *server;
 	bool rings, ticks;
 };
 
@@ -33,7 +35,10 @@ next(void *context, struct jobq_buf *out)
 static void
 gone(void *context)
 {
-	free(context);
+	struct bell *bell = context;
+
+	bell->server->watchers--;
+	free(bell);
 }
 
 static const struct jobq_channel_kind kind = { next, NULL, gone };
@@ -55,11 +60,21 @@ jobq_bells_ring(struct jobq_server *server, bool only_tick)
 void
 jobq_route_bell(struct jobq_request *request)
 {
-	struct bell *bell = jobq_xcalloc(1, sizeof(*bell));
+	struct jobq_server *server = request->server;
+	const char *why = "";
+	int status = jobq_watch_refuse(server, &why);
+	struct bell *bell;
 
+	if (status != 0) {
+		jobq_request_problem(request, status, NULL, "%s", why);
+		return;
+	}
+	bell = jobq_xcalloc(1, sizeof(*bell));
 	bell->channel.kind = &kind;
 	bell->channel.context = bell;
+	bell->server = server;
 	bell->ticks = true;
+	server->watchers++;
 	if (!jobq_http_stream(request, &bell->channel))
-		free(bell);
+		gone(bell);
 }

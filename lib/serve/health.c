@@ -14,6 +14,7 @@
 #include "banned.h"
 
 #define COUNTS_MS 1000
+#define WAIT_MS 2000 /* for the store */
 
 static void
 say(struct jobq_request *request, bool well, const char *why)

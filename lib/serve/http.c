@@ -20,6 +20,7 @@
 #include "banned.h"
 
 #define EVENTS_AT_ONCE 256
+#define CONNECTIONS_MOST 1024
 #define READ_BYTES ((size_t)16 << 10)
 
 #define HEAD_MS 10000
@@ -74,11 +75,13 @@ end(struct connection *connection)
 	jobq_http_end_request(connection);
 	if (connection->channel != NULL)
 		jobq_channel_close(http->server, connection->channel);
+	if (connection->step != STREAM)
+		http->count--;
 	*(connection->last == NULL ? &http->connections
 				   : &connection->last->next) =
 	    connection->next;
-	if (connection->next != NULL)
-		connection->next->last = connection->last;
+	*(connection->next == NULL ? &http->oldest : &connection->next->last) =
+	    connection->last;
 	close(connection->fd);
 	jobq_buf_release(&connection->in);
 	free(connection);
@@ -399,6 +402,21 @@ jobq_http_tick(struct jobq_http *http)
 	jobq_buf_release(&answer);
 }
 
+/*
+ * Of those that ask nothing now the one that came first goes, which may be
+ * the newest.
+ */
+static void
+make_room(struct jobq_http *http)
+{
+	struct connection *connection = http->oldest;
+
+	while (connection != http->connections &&
+	       (connection->step != HEAD || connection->in.len > 0))
+		connection = connection->last;
+	end(connection);
+}
+
 void
 jobq_http_admit(struct jobq_http *http, int fd, const struct jobq_door *door)
 {
@@ -408,9 +426,13 @@ jobq_http_admit(struct jobq_http *http, int fd, const struct jobq_door *door)
 	connection->door = door;
 	connection->fd = fd;
 	connection->next = http->connections;
-	if (connection->next != NULL)
-		connection->next->last = connection;
+	*(connection->next == NULL ? &http->oldest : &connection->next->last) =
+	    connection;
 	http->connections = connection;
+	if (++http->count > CONNECTIONS_MOST)
+		make_room(http);
+	if (http->connections != connection)
+		return;
 	jobq_http_go_on(connection, HEAD, HEAD_MS);
 	take_in(connection);
 	if (connection->dead)

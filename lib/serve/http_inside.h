@@ -29,7 +29,8 @@ struct connection {
 struct jobq_http {
 	struct jobq_server *server;
 	int epoll;
-	struct connection *connections;
+	struct connection *connections, *oldest;
+	size_t count; /* of those that are no streams */
 };
 
 /* Asks for other events of its descriptor. */

@@ -10,6 +10,8 @@
 
 #include "banned.h"
 
+#define BODIES_BYTES ((size_t)256 << 20)
+
 static void
 copy(struct jobq_buf *out, struct jobq_span span)
 {
@@ -93,6 +95,24 @@ is_json(struct jobq_span type)
 	       (type.len == len || type.at[len] == ';' || type.at[len] == ' ');
 }
 
+/* All bodies that are here or on their way together have a bound, too. */
+static void
+reserve(struct jobq_request *request)
+{
+	struct jobq_server *server = request->server;
+	size_t bytes = request->chunked ? request->route->body_bytes
+					: request->body_length;
+
+	if (server->body_bytes + bytes > BODIES_BYTES) {
+		jobq_request_problem(request, 503, "again",
+		    "the bodies of other requests fill the room for them; try "
+		    "again");
+		return;
+	}
+	request->reserved = bytes;
+	server->body_bytes += bytes;
+}
+
 /* Refuses what can be refused before the body comes. */
 static void
 check(struct jobq_request *request, const struct jobq_door *door,
@@ -124,6 +144,8 @@ check(struct jobq_request *request, const struct jobq_door *door,
 	else if (request->method == JOBQ_POST && !is_json(head->type))
 		jobq_request_problem(request, 415, NULL,
 		    "send the header 'Content-Type: application/json'");
+	else
+		reserve(request);
 }
 
 void

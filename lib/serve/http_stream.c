@@ -73,6 +73,7 @@ jobq_http_stream(struct jobq_request *request, struct jobq_channel *channel)
 	jobq_http_end_request(connection);
 	jobq_buf_release(&connection->in);
 	jobq_http_go_on(connection, STREAM, 0);
+	connection->http->count--;
 	want_stream(connection);
 	return true;
 }

@@ -29,6 +29,8 @@
 #define MADE_MS 5000 /* for the first look at the store */
 #define HEAR_MS 600000
 
+static const char busy[] = "the store was too busy to do it in time";
+
 struct queue {
 	struct jobq_pool_call *first, **end;
 };
@@ -141,8 +143,7 @@ make_one(struct jobq_store *store, struct jobq_pool_call *call)
 	int64_t left = time_left(call);
 
 	if (left <= 0) {
-		call->status = jobq_fail(&call->err, JOBQ_AGAIN,
-		    "the store was too busy to do it in time");
+		call->status = jobq_fail(&call->err, JOBQ_AGAIN, "%s", busy);
 		return;
 	}
 	if (call->grouped) {
@@ -174,7 +175,7 @@ make_group(struct jobq_store *store, struct jobq_pool_call *calls)
 			left = time_left(call);
 	}
 	jobq_buf_puts(&request, "]}");
-	status = jobq_store_call(store, calls->verb, &request,
+	status = jobq_store_call(store, JOBQ_VERB_PUSH, &request,
 	    left < 1 ? 1 : left, give_line, &next, &err);
 	if (status == JOBQ_OK && next != NULL)
 		status = jobq_fail(&err, JOBQ_IO,
@@ -423,6 +424,29 @@ jobq_pool_put(struct jobq_pool *pool, struct jobq_pool_call *call)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return taken;
+}
+
+void
+jobq_pool_expire(struct jobq_pool *pool)
+{
+	int64_t now_ms = jobq_mono_ms();
+	struct jobq_pool_call *call, **at = &pool->waiting.first;
+
+	pthread_mutex_lock(&pool->lock);
+	while (*at != NULL) {
+		call = *at;
+		if (call->until_ms > now_ms) {
+			at = &call->next;
+			continue;
+		}
+		*at = call->next;
+		pool->count--;
+		call->status = jobq_fail(&call->err, JOBQ_AGAIN, "%s", busy);
+		put(&pool->done, call);
+	}
+	pool->waiting.end = at;
+	pthread_mutex_unlock(&pool->lock);
+	jobq_pool_finish(pool);
 }
 
 void

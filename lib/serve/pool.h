@@ -64,6 +64,9 @@ void jobq_pool_close(struct jobq_pool *pool);
 /* False when too many wait; the call stays the caller's then. */
 bool jobq_pool_put(struct jobq_pool *pool, struct jobq_pool_call *call);
 
+/* Ends calls that have waited until their time is over, and finishes. */
+void jobq_pool_expire(struct jobq_pool *pool);
+
 /* Calls done() of each call that is done. */
 void jobq_pool_finish(struct jobq_pool *pool);
 

@@ -191,6 +191,7 @@ jobq_request_free(struct jobq_request *request)
 {
 	if (request == NULL)
 		return;
+	request->server->body_bytes -= request->reserved;
 	jobq_buf_release(&request->path);
 	jobq_buf_release(&request->id);
 	jobq_buf_release(&request->query);

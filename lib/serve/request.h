@@ -75,7 +75,8 @@ struct jobq_request {
 	bool answered, closes;
 	bool head_only; /* HEAD */
 	size_t body_length;
-	bool chunked; /* instead of body_length */
+	bool chunked;	 /* instead of body_length */
+	size_t reserved; /* of the server's body_bytes */
 	struct jobq_chunks chunks;
 	bool dispatching; /* its handler runs: what it answers waits for it */
 };

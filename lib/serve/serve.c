@@ -222,6 +222,8 @@ jobq_server_tick(struct jobq_server *server)
 
 	if (server->notify.watchdog_ms > 0)
 		jobq_notify_send(&server->notify, "WATCHDOG=1");
+	if (server->pool != NULL)
+		jobq_pool_expire(server->pool);
 	/* Hints may be lost, and some stores have none. */
 	jobq_topics_look(server->topics);
 	jobq_watch_tick(server, second % SIGN_S == 0);

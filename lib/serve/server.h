@@ -40,8 +40,9 @@ struct jobq_server {
 	struct jobq_buf about; /* /v1/info */
 	unsigned where;	       /* the sets of routes that are served */
 	bool draining;
-	atomic_bool rang; /* the store has told that it changed */
-	size_t requests;  /* not answered yet */
+	atomic_bool rang;  /* the store has told that it changed */
+	size_t requests;   /* not answered yet */
+	size_t body_bytes; /* of theirs, here or on their way */
 	struct jobq_channel *channels;
 	size_t watchers;
 	size_t page_bytes;     /* of the store's log, in their hands */

@@ -341,12 +341,12 @@ watch(struct jobq_server *server, int fd)
 	    (lws_sock_file_fd_type)fd, "http", NULL);
 }
 
-/* Room for watchers, the gate, and as many requests again. */
+/* Room for watchers, the gate, requests, and the store. */
 static size_t
 raise_limit(const struct jobq_server *server)
 {
-	size_t wanted =
-	    (size_t)server->options->most_watchers + 4 * JOBQ_GATE_MOST + 64;
+	size_t wanted = (size_t)server->options->most_watchers +
+			JOBQ_GATE_MOST + 1024 + 128;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
