@@ -15,7 +15,7 @@
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
-#   lib/*.c                   libjobq.a
+#   lib/*.c lib/serve/*.c     libjobq.a
 #   lib/driver/SCHEME.c       one driver, with lib/driver/SCHEME_*.c if any
 #   tests/unit/NAME.c         one unit test, linked with tests/support/unit.c
 #   tests/support/tool/*.c    programs of the tests   -> build/support/NAME
@@ -110,7 +110,7 @@ schemes := $(foreach s,$(call names,lib/driver), \
 # --- what is made ------------------------------------------------------------
 serve := $(if $(filter no,$(WITH_SERVE)),,$(call found,libwebsockets.h))
 commands := $(filter-out $(if $(serve),,jobq-serve),$(call names,cmd))
-units := $(call names,tests/unit)
+units := $(filter-out $(if $(serve),,serve_%),$(call names,tests/unit))
 tools := $(call names,tests/support/tool)
 preloads := $(call names,tests/support/preload)
 benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \

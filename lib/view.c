@@ -146,9 +146,8 @@ put_ended(
 	jobq_view_text(out, error);
 }
 
-/* The most important thing besides the state, in some words. */
-static void
-put_note(struct jobq_buf *out, const struct jobq_object *members,
+void
+jobq_view_note(struct jobq_buf *out, const struct jobq_object *members,
     const char *state, int64_t now_ms, bool local)
 {
 	struct jobq_span run_at = jobq_view_member(members, "run_at");
@@ -214,7 +213,7 @@ jobq_view_row(struct jobq_table *table, const struct jobq_object *members,
 	cell(table, &text, JOBQ_SHADE_NONE);
 	put_age(&text, members, now_ms);
 	cell(table, &text, JOBQ_SHADE_DIM);
-	put_note(&text, members, state.data, now_ms, local);
+	jobq_view_note(&text, members, state.data, now_ms, local);
 	cell(table, &text, JOBQ_SHADE_DIM);
 	jobq_buf_release(&text);
 	jobq_buf_release(&state);

@@ -45,6 +45,10 @@ int64_t jobq_view_time_ms(struct jobq_span value);
 /* How a state is coloured. */
 enum jobq_shade jobq_view_state(const char *state);
 
+/* Adds what matters most of a job besides its state, in some words. */
+void jobq_view_note(struct jobq_buf *out, const struct jobq_object *members,
+    const char *state, int64_t now_ms, bool local);
+
 /* The columns of a list of jobs, for jobq_table_init(). */
 extern const struct jobq_column jobq_view_columns[];
 #define JOBQ_VIEW_COLUMNS 7
