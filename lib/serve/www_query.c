@@ -107,9 +107,9 @@ take(struct jobq_www_query *query, const char *name, size_t name_len,
 			return JOBQ_OK;
 		if (!known[i].good(value->data, value->len))
 			return jobq_fail(err, JOBQ_INVALID,
-			    "no job has such a %s: look at what stands behind "
-			    "'%s=' in the address",
-			    known[i].name, known[i].name);
+			    "no job can have what stands behind '%s=' in the "
+			    "address",
+			    known[i].name);
 		*known[i].place = jobq_xstrndup(value->data, value->len);
 	}
 	return JOBQ_OK;

@@ -35,8 +35,8 @@ export function filterOf(params) {
 		if (value === '')
 			continue
 		if (!good(value))
-			throw new Failure(`no job has such a ${name}: look at what ` +
-				`stands behind '${name}=' in the address`, 400)
+			throw new Failure('no job can have what stands behind ' +
+				`'${name}=' in the address`, 400)
 		filter[name] = value
 	}
 	return filter

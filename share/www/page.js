@@ -266,7 +266,7 @@ const bound = {
 }
 const screens = { o: './', j: 'jobs', d: 'jobs?state=failed',
 	w: './?view=workers' }
-let leader = 0 // when g was pressed
+let leader = -Infinity // when g was pressed
 
 document.addEventListener('keydown', event => {
 	const writes = event.target.closest('input:not([type=checkbox]), ' +
@@ -277,7 +277,7 @@ document.addEventListener('keydown', event => {
 	    document.querySelector('dialog[open]'))
 		return
 	const led = performance.now() - leader < 1500
-	leader = event.key === 'g' ? performance.now() : 0
+	leader = event.key === 'g' ? performance.now() : -Infinity
 	const act = led && screens[event.key]
 		? () => visit(screens[event.key]) : bound[event.key]
 	if (!act)
