@@ -261,7 +261,7 @@ export class Job {
 	lasted(run) {
 		const seconds = run.ending?.number('seconds')
 		if (seconds >= 0)
-			return span(seconds * 1000)
+			return span(Math.max(seconds * 1000, 0.1))
 		return span((run.ending ? run.ended : now()) - run.began)
 	}
 

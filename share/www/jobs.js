@@ -203,8 +203,17 @@ export class Jobs {
 					disabled: left !== false }, 'Retry')))
 	}
 
+	// Whether a verb can do anything to the jobs of this list.
+	can(verb) {
+		const { state } = this.filter
+		const over = ['completed', 'failed', 'cancelled'].includes(state)
+		const not = verb === 'cancel' ? over
+			: ['blocked', 'running', 'completed'].includes(state)
+		return this.page.can(verb) && !not
+	}
+
 	get chooses() {
-		return this.page.can('cancel') || this.page.can('retry')
+		return this.can('cancel') || this.can('retry')
 	}
 
 	table() {
@@ -228,9 +237,9 @@ export class Jobs {
 		return h('div', { class: 'bulk', hidden: this.chosen.size === 0,
 			'aria-live': 'polite' },
 		h('span', null, `${chosen} chosen`),
-		this.page.can('retry') && h('button', { 'data-do': 'retry-chosen' },
-			'Retry'),
-		this.page.can('cancel') && h('button', { 'data-do': 'cancel-chosen',
+		this.can('retry') && h('button', { 'data-do': 'retry-chosen',
+			class: this.dead && 'strong' }, 'Retry jobs'),
+		this.can('cancel') && h('button', { 'data-do': 'cancel-chosen',
 			class: 'strong' }, 'Cancel jobs'),
 		h('button', { 'data-do': 'choose-none' }, 'Choose none'))
 	}

@@ -99,7 +99,7 @@ end
 @test "www: what is not there is a page that says so" {
 	push here
 	serve
-	browse missing here
+	browse missing here "$spawned_pid"
 }
 
 @test "www: all of it is reached by keys" {

@@ -241,6 +241,11 @@ const scenarios = {
 		run('jobq-cancel', ['--yes', given[0]])
 		run('jobq-admin', ['prune', '--older-than', '0'])
 		await sees(page, 'is no longer kept')
+		// The server goes: what was seen stays, and that it is gone is said.
+		await goto(page, '')
+		process.kill(Number(given[1]))
+		await sees(page, 'Jobq-serve does not answer')
+		await sees(page, 'Overview', 'h1')
 	},
 
 	async keys(browser) {
@@ -395,6 +400,7 @@ const scenarios = {
 	// Prints how long the overview and a list take, from the click to the rows.
 	async large(browser) {
 		const page = await open(browser)
+		await goto(page, '?view=workers')
 		for (const [what, path, seen] of [
 			['overview', '', 'tr[data-key=big]'],
 			['list', 'jobs?state=pending', 'tbody tr[data-key] >> nth=49'],
