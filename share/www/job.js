@@ -48,6 +48,7 @@ export class Job {
 	runs = new Runs()
 	stopped = new AbortController()
 	following = false
+	streams = true // until the server says that it has no stream of it
 	live = '' // what is told of the stream
 	values = new Map() // what the buttons copy
 
@@ -96,8 +97,9 @@ export class Job {
 		if (!this.following)
 			await this.replay()
 		this.draw()
-		if (!this.following && UNFINISHED.has(this.job.words('state')) &&
-		    this.page.verbs.has('events') && this.page.live)
+		if (!this.following && this.streams && this.page.live &&
+		    UNFINISHED.has(this.job.words('state')) &&
+		    this.page.verbs.has('events'))
 			this.follow()
 	}
 
@@ -127,7 +129,8 @@ export class Job {
 						this.drawSoon()
 				}, signal)
 			} catch (failure) {
-				if (failure.status === 404 || signal.aborted)
+				this.streams = failure.status !== 404
+				if (!this.streams || signal.aborted)
 					break
 			}
 			if (signal.aborted)
@@ -411,8 +414,10 @@ export class Job {
 			await copy(this.values.get(button.dataset.value))
 			return
 		}
-		if (await (what === 'cancel' ? cancel : retry)([this.id]))
-			await this.refresh()
+		if (!await (what === 'cancel' ? cancel : retry)([this.id]))
+			return
+		this.streams = true
+		await this.refresh()
 	}
 }
 

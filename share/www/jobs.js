@@ -20,7 +20,6 @@ export const TABS = ['', 'blocked', 'pending', 'running', 'completed', 'failed',
 	'cancelled']
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/
-// eslint-disable-next-line no-control-regex
 const NAME = /^[^\x00-\x1f\x7f]{1,255}$/
 const CURSOR = /^(-?\d{1,20}|"[^"\\\x00-\x1f]{0,190}")$/
 
@@ -106,11 +105,15 @@ export class Jobs {
 		return { lines: [], after }
 	}
 
+	// The rows do not wait for the counts, which take longer the more jobs
+	// there are.
 	async refresh() {
-		const [page, stats] = await Promise.all([this.load(),
-			this.page.verbs.has('stats') ? ask('stats', {}) : { lines: [] }])
-		this.stats = stats.lines
-		await this.take(page)
+		const stats = this.page.verbs.has('stats') ? ask('stats', {})
+			: Promise.resolve({ lines: [] })
+		stats.catch(() => {})
+		await this.take(await this.load())
+		this.draw()
+		this.stats = (await stats).lines
 		this.draw()
 	}
 
@@ -151,7 +154,7 @@ export class Jobs {
 		const here = state === (this.filter.state ?? '')
 		return h('a', { href: linkOf({ state, queue, name }),
 			'aria-current': here && 'page' }, state === '' ? 'all' : state,
-		this.page.verbs.has('stats') &&
+		this.stats.length > 0 &&
 			[' ', h('b', null, String(this.countOf(state)))])
 	}
 

@@ -128,11 +128,20 @@ async function learn() {
 	h('a', { href: 'docs' }, 'API'), h('a', { href: 'metrics' }, 'Metrics'))
 }
 
+// What is seen until the next screen is drawn does nothing any more; drawing
+// gives its buttons their words back.
+function disarm() {
+	for (const name of ['data-do', 'data-choose'])
+		for (const element of main.querySelectorAll(`[${name}]`))
+			element.removeAttribute(name)
+}
+
 // Shows what the address says.
 function go() {
 	const url = new URL(location.href)
 	screen?.stop?.()
 	screen = null
+	disarm()
 	row = -1
 	tell(null)
 	markScreen(url)

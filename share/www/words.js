@@ -75,14 +75,12 @@ export function shortId(id) {
 // writing made visible; line breaks and tabs stay.
 export function visible(text) {
 	return text.replace(
-		// eslint-disable-next-line no-control-regex
 		/[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
 		c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'))
 }
 
 // The same without the colours of a terminal, for the output of handlers.
 export function plain(text) {
-	// eslint-disable-next-line no-control-regex
 	return visible(text.replace(/\x1b\[[0-9;:]*m/g, '')
 		.replace(/\r\n/g, '\n'))
 }
