@@ -71,7 +71,7 @@ async function request(path, options = {}) {
 		} catch (error) {
 			if (error.name === 'AbortError')
 				throw error
-			throw new Failure('jobq-serve does not answer')
+			throw new Failure('the server does not answer')
 		}
 		readClock(response.headers.get('Date'))
 		if (response.ok)

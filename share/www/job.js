@@ -244,7 +244,6 @@ export class Job {
 			step(at, endingOf(line), line.words('event'), '')
 		if (job.words('state') === 'pending' && due > now())
 			step(due, 'due', 'scheduled')
-		const first = steps[0]?.at
 		steps.sort((a, b) => a.at - b.at)
 		return h('ol', { class: 'timeline' }, steps.map((one, i) =>
 			h('li', { class: one.shade },
@@ -256,9 +255,8 @@ export class Job {
 				h('small', { class: 'gap' }, i === 0 ? ''
 					: one.at > now() ? `in ${duration(one.at - now())}`
 						: `+${span(one.at - steps[i - 1].at)}`,
-				i > 1 && first !== undefined && one.at <= now() &&
-					h('span', { class: 'since' },
-						` · ${span(one.at - first)} in all`)))))
+				i > 1 && i === steps.length - 1 && one.at <= now() &&
+					` · ${span(one.at - steps[0].at)} in all`))))
 	}
 
 	lasted(run) {
@@ -297,7 +295,9 @@ export class Job {
 			h('span', { class: `chip ${shade}` },
 				ending ? endingOf(ending) : 'running'), ' ',
 			h('small', null, `${ending ? 'after' : 'for'} ` +
-				`${this.lasted(run)} on ${visible(run.worker)}`)),
+				`${this.lasted(run)} on ${visible(run.worker)}`),
+			error !== '' && h('span', { class: 'brief' },
+				visible(error.split('\n')[0].slice(0, 200)))),
 		error !== '' && h('pre', { class: 'error' }, visible(error)),
 		this.progress(run),
 		run.dropped > 0 && h('p', { class: 'hint' },

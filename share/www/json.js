@@ -23,6 +23,13 @@ function stringEnd(text, at) {
 	}
 }
 
+// Behind the number or word that begins at at.
+function scalarEnd(text, at) {
+	const end = /[\s,:\]}]/g
+	end.lastIndex = at
+	return end.exec(text)?.index ?? text.length
+}
+
 // Behind the value that begins at at.
 function valueEnd(text, at) {
 	let depth = 0
@@ -37,8 +44,7 @@ function valueEnd(text, at) {
 		else if (c === '}' || c === ']')
 			depth--
 		else if (depth === 0)
-			return at + text.slice(at, at + 4000)
-				.match(/^[^\s,\]}]*/)[0].length
+			return scalarEnd(text, at)
 		at++
 	} while (depth > 0 && at < text.length)
 	return at

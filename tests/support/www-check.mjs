@@ -14,7 +14,7 @@ await assert.rejects(import(`${www}/page.js`), ReferenceError)
 // JSON comes out as it went in, but for white space between tokens.
 const exact = ['{"a":9007199254740993,"b":[1.10,1e400,-0,{}],"c":{"d":null}}',
 	'[]', '"a \\" b\\\\"', '-1', 'true', '[[[["\\u0000{[,:"]]]]',
-	'{"":{"\\"}":[]}}']
+	'{"":{"\\"}":[]}}', `[${'9'.repeat(9000)}.0,1]`]
 for (const text of exact)
 	assert.equal([...layOut(text)].map(([kind, part]) => kind === 'plain'
 		? part.replace(/\s/g, '') : part).join(''), text)
@@ -35,6 +35,7 @@ assert.equal(line.inner('h').number('w'), 1)
 assert(Number.isNaN(line.number('id')))
 assert.equal(words('"a\\nb"'), 'a\nb')
 assert.equal(new Line('no json').words('id'), '')
+assert.equal(members(`{"n":${'9'.repeat(9000)} ,"b":1}`).get('n').length, 9000)
 const long = '"\\"' + 'x\\\\'.repeat(1 << 19) + '"'
 assert.equal(members(`{"a":${long},"b":1}`).get('a'), long)
 

@@ -244,7 +244,7 @@ const scenarios = {
 		// The server goes: what was seen stays, and that it is gone is said.
 		await goto(page, '')
 		process.kill(Number(given[1]))
-		await sees(page, 'Jobq-serve does not answer')
+		await sees(page, 'The server does not answer')
 		await sees(page, 'Overview', 'h1')
 	},
 
