@@ -42,6 +42,15 @@ struct jobq_www_query {
  */
 enum jobq_status jobq_www_query_parse(struct jobq_www_query *query,
     const char *text, size_t len, struct jobq_err *err);
+
+/*
+ * The same for one parameter that is decoded already; query is all zero
+ * before the first one.
+ */
+enum jobq_status jobq_www_query_take(struct jobq_www_query *query,
+    const char *name, size_t name_len, const char *value, size_t len,
+    struct jobq_err *err);
+
 void jobq_www_query_release(struct jobq_www_query *query);
 
 /* Adds the request of the verb list for this page, whole. */

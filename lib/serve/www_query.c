@@ -81,9 +81,9 @@ is_cursor(const char *text, size_t len)
 	       (*text == '"' || *text == '-' || (*text >= '0' && *text <= '9'));
 }
 
-static enum jobq_status
-take(struct jobq_www_query *query, const char *name, size_t name_len,
-    struct jobq_buf *value, struct jobq_err *err)
+enum jobq_status
+jobq_www_query_take(struct jobq_www_query *query, const char *name,
+    size_t name_len, const char *value, size_t len, struct jobq_err *err)
 {
 	const struct {
 		const char *name;
@@ -103,14 +103,14 @@ take(struct jobq_www_query *query, const char *name, size_t name_len,
 			continue;
 		free(*known[i].place);
 		*known[i].place = NULL;
-		if (value->len == 0)
+		if (len == 0)
 			return JOBQ_OK;
-		if (!known[i].good(value->data, value->len))
+		if (!known[i].good(value, len))
 			return jobq_fail(err, JOBQ_INVALID,
 			    "no job can have what stands behind '%s=' in the "
 			    "address",
 			    known[i].name);
-		*known[i].place = jobq_xstrndup(value->data, value->len);
+		*known[i].place = jobq_xstrndup(value, len);
 	}
 	return JOBQ_OK;
 }
@@ -135,7 +135,8 @@ jobq_www_query_parse(struct jobq_www_query *query, const char *text, size_t len,
 		if (equals == NULL)
 			continue;
 		if (decode(&value, equals + 1, part_len - name_len - 1))
-			status = take(query, part, name_len, &value, err);
+			status = jobq_www_query_take(
+			    query, part, name_len, value.data, value.len, err);
 		else
 			status = jobq_fail(err, JOBQ_INVALID,
 			    "a %% in the address is not followed by two hex "
