@@ -35,6 +35,8 @@ static const struct jobq_route routes[] = {
 	{ JOBQ_GET, "/tasks/{id}/events", STORE, 0, jobq_route_task_events },
 	{ JOBQ_GET, "/tasks/{id}/watch", STORE | WATCH, 0,
 	    jobq_route_task_watch },
+	{ JOBQ_GET, "/", STORE | OPEN, 0, jobq_route_www },
+	{ JOBQ_GET, "/jobs", STORE | OPEN, 0, jobq_route_www },
 	{ JOBQ_POST, "/v1/{id}", STORE, BATCH, jobq_route_verb },
 };
 

@@ -1,4 +1,4 @@
-#include "serve/www.h"
+#include "www.h"
 
 #include "view.h"
 

@@ -1,7 +1,7 @@
 /*
  * The web page as HTML, for browsers without JavaScript and for the first
  * moment of those with it: pure functions from the answers of a store to
- * text. The frame around it is share/www/page.html; what the scripts
+ * text. The frame around it is share/www/index.html; what the scripts
  * beside it make of that afterwards has the same markup and the same URLs:
  *
  *	./                                          the overview
@@ -12,8 +12,8 @@
  * Nothing that comes from outside reaches the text but through
  * jobq_www_escape(). There are no scripts and no styles in it.
  */
-#ifndef JOBQ_WWW_H
-#define JOBQ_WWW_H
+#ifndef JOBQ_SERVE_WWW_H
+#define JOBQ_SERVE_WWW_H
 
 #include "buf.h"
 #include "json.h"

@@ -118,7 +118,7 @@ async function learn() {
 	const line = await info()
 	const verbs = line.raw('verbs') ?? '[]'
 	page.info = line
-	page.writes = line.is('writes')
+	page.writes = line.words('writes') !== 'false'
 	page.verbs = new Set(JSON.parse(verbs))
 	const foot = document.getElementById('foot')
 	draw(foot, h('span', null, visible(`${line.words('name')} ` +

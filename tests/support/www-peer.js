@@ -229,7 +229,7 @@ const scenarios = {
 			['jobs?state=done', "stands behind 'state='"],
 			['jobs?id=..%2Fx', "stands behind 'id='"],
 			['jobs?after={}', "stands behind 'after='"],
-			['jobs?queue=%00', "stands behind 'queue='"],
+			['jobs?queue=%1b', "stands behind 'queue='"],
 			['?view=%3Cscript%3E', 'There is no screen'],
 		]) {
 			await page.goto(base + path)
