@@ -11,7 +11,7 @@ www=$TOP/share/www
 	size=$(cat "$www"/* | wc -c)
 	[ "$size" -gt 20000 ] && [ "$size" -lt $((150 * 1024)) ]
 	# But for the name of SVG, which nobody fetches.
-	same "" "$(grep -nE '(https?:)?//[a-z0-9.-]+\.[a-z]{2,}|@import|url\(' \
+	same "" "$(grep -nE '(https?:)?//[a-z0-9.-]+\.[a-z]{2,}|@import|\burl\(' \
 		"$www"/* | grep -v 'http://www\.w3\.org/2000/svg')"
 }
 
@@ -45,6 +45,13 @@ www=$TOP/share/www
 	timeout 60 node "$TOP/tests/support/www-check.mjs" "$PWD"
 }
 
+# serve [OPTION...]: a server of the test's store, at $url.
+serve() {
+	spawn timeout 60 jobq-serve -v --listen 127.0.0.1:0 "$@" 2>serve.err
+	wait_until 20 grep -q 'listening at' serve.err
+	url=http://$(sed -n 's/.*listening at //p' serve.err)
+}
+
 # look PATH [OPTION...]: what the server answers goes to the file html.
 look() {
 	timeout 20 curl -sS -o html -D heads "${@:2}" "$url$1"
@@ -55,9 +62,7 @@ look() {
 	jobq-push --queue mail --name welcome --input 1 --repeat 60 >/dev/null
 	push bad '{"queue":"<b>&\"","name":"\u0027><i>"}'
 	fail bad
-	spawn timeout 60 jobq-serve -v --listen 127.0.0.1:0 2>serve.err
-	wait_until 20 grep -q 'listening at' serve.err
-	url=http://$(sed -n 's/.*listening at //p' serve.err)
+	serve
 	look /
 	has "$(<heads)" ' 200 ' 'text/html' "script-src 'self'" nosniff
 	has "$(<html)" '<b>60</b> <span>ready</span>' \
@@ -88,14 +93,23 @@ look() {
 	push secret '{"queue":"secrets"}'
 	echo 0123456789abcdef0123456789abcdef >token
 	chmod 600 token
-	spawn timeout 60 jobq-serve -v --listen 127.0.0.1:0 \
-		--token-file token 2>serve.err
-	wait_until 20 grep -q 'listening at' serve.err
-	url=http://$(sed -n 's/.*listening at //p' serve.err)
+	serve --token-file token
 	for path in / /jobs '/jobs?id=secret' '/jobs?state=x'; do
 		look "$path"
 		has "$(<heads)" ' 200 '
 		has "$(<html)" 'asks for a token' 'www/page.js'
 		lacks "$(<html)" secrets
 	done
+}
+
+@test "www: a store that does not count its jobs still has a list of them" {
+	type -P jobq-serve >/dev/null || skip 'this build has no jobq-serve'
+	export JOBQ_URL="exec:$PWD/q?adapter=dir"
+	push one
+	serve
+	look /
+	has "$(<heads)" ' 200 '
+	has "$(<html)" 'does not count its jobs'
+	look /jobs
+	has "$(<html)" '<a href="jobs?id=one"' '">pending</a>'
 }

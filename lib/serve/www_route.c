@@ -177,7 +177,13 @@ counted(struct jobq_request *request, struct jobq_pool_call *call)
 	struct jobq_stats stats = { NULL, 0, 0 };
 	struct jobq_buf main = JOBQ_BUF_INIT;
 
-	if (call->status != JOBQ_OK && !(list && uncounted)) {
+	if (uncounted && !list) {
+		say(request, 200, "Overview",
+		    "This store does not count its jobs: see the list of "
+		    "them.");
+		return;
+	}
+	if (call->status != JOBQ_OK && !uncounted) {
 		say(request, jobq_answer_status(call->status),
 		    "This did not work", call->err.text);
 		return;

@@ -7,7 +7,7 @@ import { copy, draw, h } from './dom.js'
 import { layOut } from './json.js'
 import { filterOf } from './jobs.js'
 import { Runs, endingOf } from './runs.js'
-import { ago, clock, curlCommand, duration, instant, now, pushCommand, quote,
+import { ago, clock, count, curlCommand, duration, instant, now, pushCommand, quote,
 	span, visible } from './words.js'
 
 const PAGE = 500
@@ -169,7 +169,7 @@ export class Job {
 		this.values.set(key, raw)
 		return h('details', { class: 'value', 'data-key': key, open },
 			h('summary', null, title, h('small', null,
-				` ${raw.length} characters`)),
+				` ${count(raw.length, 'character')}`)),
 			h('button', { 'data-do': 'copy', 'data-value': key,
 				'aria-label': `Copy ${title}` }, 'Copy'),
 			h('pre', { 'data-own': `${key}:${raw.length}`, tabindex: 0,
@@ -314,19 +314,22 @@ export class Job {
 	commands() {
 		const { id } = this
 		const state = this.job.words('state')
-		const list = { by: 'ids', ids: [id], why: 1 }
-		const all = [['show', `jobq-list ${quote(id)}`],
-			UNFINISHED.has(state) ? ['follow', `jobq-watch ${quote(id)}`]
-				: ['what happened', `jobq-watch --no-follow ${quote(id)}`],
-			UNFINISHED.has(state) && ['cancel', `jobq-cancel ${quote(id)}`],
-			['retry', `jobq-retry ${quote(id)}`],
+		const word = quote(id)
+		const has = verb => this.page.verbs.has(verb)
+		const waits = UNFINISHED.has(state)
+		const curl = (verb, request) =>
+			curlCommand(base.href, verb, request, hasToken())
+		const all = [['show', `jobq-list ${word}`],
+			has('events') && (waits ? ['follow', `jobq-watch ${word}`]
+				: ['what happened', `jobq-watch --no-follow ${word}`]),
+			has('cancel') && waits && ['cancel', `jobq-cancel ${word}`],
+			has('retry') && ['retry', `jobq-retry ${word}`],
 			['push again', pushCommand(this.job)],
-			['show, by curl', curlCommand(base.href, 'list', list,
-				hasToken())],
-			['cancel, by curl', curlCommand(base.href, 'cancel',
-				{ ids: [id] }, hasToken())],
-			['retry, by curl', curlCommand(base.href, 'retry',
-				{ ids: [id] }, hasToken())]].filter(Boolean)
+			['show, by curl', curl('list', { by: 'ids', ids: [id], why: 1 })],
+			has('cancel') && waits && ['cancel, by curl',
+				curl('cancel', { ids: [id] })],
+			has('retry') && ['retry, by curl', curl('retry', { ids: [id] })],
+		].filter(Boolean)
 		return h('details', { class: 'commands', 'data-key': 'commands' },
 			h('summary', null, 'Commands for a shell'),
 			h('dl', null, all.map(([name, text]) => {

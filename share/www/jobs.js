@@ -274,7 +274,7 @@ export class Jobs {
 				this.dead && this.page.can('retry') && this.rows.size > 0 &&
 				h('button', { 'data-do': 'retry-all', class: 'all' },
 					'Retry all…')),
-			this.bulk(), this.table(),
+			this.bulk(), this.rows.size > 0 && this.table(),
 			this.rows.size === 0 && h('p', { class: 'empty' },
 				this.filter.after ? 'No more jobs.'
 					: this.dead ? 'No dead letters: nothing has failed for ' +
