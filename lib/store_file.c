@@ -53,6 +53,12 @@ make_folders(char *path)
 	}
 }
 
+/*
+ * A file that is there is not opened: when a process closes any descriptor of
+ * a file it loses all its locks of it (fcntl(2)), those of connections that
+ * its other threads have, too. The last one of another process would then
+ * take the log away from under them.
+ */
 enum jobq_status
 jobq_store_file(char *path, enum jobq_store_mode mode, struct jobq_err *err)
 {
@@ -60,21 +66,20 @@ jobq_store_file(char *path, enum jobq_store_mode mode, struct jobq_err *err)
 
 	if (mode == JOBQ_STORE_CREATE && access(path, F_OK) != 0) {
 		make_folders(path);
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0)
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0 && errno != EEXIST)
 			return jobq_fail(err,
 			    errno == ENOSPC ? JOBQ_IO : JOBQ_CONFIG,
 			    "unable to make store '%s': %s", path,
 			    strerror(errno));
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 	}
 	if (access(path, F_OK) != 0)
 		return jobq_no_store(path, err);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0)
 		return jobq_fail(err, JOBQ_CONFIG,
 		    "unable to open store '%s': %s", path, strerror(errno));
-	close(fd);
 	return check_file_system(path, err);
 }
 
