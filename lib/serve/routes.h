@@ -22,6 +22,7 @@ jobq_route_fn jobq_route_task_push, jobq_route_task, jobq_route_task_stop;
 
 /* watch_open.c */
 jobq_route_fn jobq_route_task_events, jobq_route_task_watch;
+
 /* www_route.c */
 jobq_route_fn jobq_route_www;
 
