@@ -72,11 +72,14 @@ look() {
 	same 50 "$(grep -c '^<tr><th scope="row">' html)"
 	first=$(grep -o 'jobs?id=[^"]*' html | head -n 1)
 	next=$(sed -n 's/.*rel="next" href="\([^"]*\)".*/\1/p' html)
-	look "/${next//&amp;/&}"
+	look "/${next//&amp;/\&}"
 	same 10 "$(grep -c '^<tr><th scope="row">' html)"
 	lacks "$(<html)" 'rel="next"' "$first"
 	look '/jobs?state=failed'
 	has "$(<html)" 'failed <b>1</b>' '<bdi>&#39;&gt;&lt;i&gt;</bdi>' 'exit 3'
+	push spaced '{"queue":"a b+c"}'
+	look '/jobs?queue=a+b%2Bc'
+	has "$(<html)" 'jobs?id=spaced' 'value="a b+c"'
 	look '/jobs?id=bad'
 	has "$(<html)" '<bdi>failed in attempt 1 of 5 (exit): exit 3</bdi>'
 	look '/jobs?id=gone'

@@ -165,7 +165,9 @@ decode(struct jobq_span text, const char *ends, struct jobq_buf *out)
 			text.at += 2;
 			text.len -= 2;
 		} else {
-			jobq_buf_putc(out, *text.at);
+			/* Forms write a space so; in a path it is a plus. */
+			jobq_buf_putc(out,
+			    *text.at == '+' && *ends == '&' ? ' ' : *text.at);
 		}
 		text.at++;
 		text.len--;
