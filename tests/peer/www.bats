@@ -191,7 +191,6 @@ end
 @test "www: overview and lists of 100,000 jobs are there at once" {
 	many big 100000
 	serve
-	browse large | tee times
-	timeout 30 curl -s -o /dev/null -w 'without a script: %{time_total} s\n' \
-		"$url" "${url}jobs"
+	browse large >times
+	cat times
 }

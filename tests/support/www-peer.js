@@ -182,7 +182,10 @@ const scenarios = {
 	// given: a queue with a job that waits, and a file whose making lets it go.
 	async live(browser) {
 		const page = await open(browser)
+		const stream = page.waitForResponse(response =>
+			response.url().includes('tasks/here/events?format=json'))
 		await goto(page, `jobs?id=${given[0]}`)
+		assert.equal((await stream).status(), 200)
 		await sees(page, 'step one', '.log')
 		await sees(page, 'half of it')
 		run('touch', [given[1]])
