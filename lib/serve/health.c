@@ -58,6 +58,7 @@ jobq_route_health(struct jobq_request *request)
 	} else {
 		jobq_buf_puts(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}");
 		jobq_request_call(request, JOBQ_VERB_LIST, &text, false, heard);
+		server->well_asked = !request->answered;
 	}
 }
 
