@@ -453,3 +453,11 @@ jobq_json_member(
 	*cursor = (size_t)(scan.at - value.at);
 	return true;
 }
+
+void
+jobq_json_flatten(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\n' || text[i] == '\r')
+			text[i] = ' ';
+}

@@ -55,6 +55,12 @@ enum jobq_status jobq_object_scan(struct jobq_object *object, const char *text,
 enum jobq_status jobq_json_check(const char *text, size_t len,
     struct jobq_span *value, struct jobq_err *err);
 
+/*
+ * Makes a checked text one line: its line ends, which stand between values
+ * alone, become spaces.
+ */
+void jobq_json_flatten(char *text, size_t len);
+
 /* Whether a scanned key means this name, escapes undone. */
 bool jobq_json_key_is(struct jobq_span key, const char *name);
 

@@ -22,6 +22,7 @@ jobq_answer_reason(int status)
 		const char *reason;
 	} known[] = {
 		{ 200, "OK" },
+		{ 201, "Created" },
 		{ 202, "Accepted" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },

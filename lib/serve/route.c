@@ -38,6 +38,15 @@ static const struct jobq_route routes[] = {
 	{ JOBQ_GET, "/", STORE | OPEN, 0, jobq_route_www },
 	{ JOBQ_GET, "/jobs", STORE | OPEN, 0, jobq_route_www },
 	{ JOBQ_POST, "/v1/{id}", STORE, BATCH, jobq_route_verb },
+	{ JOBQ_GET, "/api/jobs", STORE, 0, jobq_route_jobs_list },
+	{ JOBQ_POST, "/api/jobs", STORE, MIB, jobq_route_jobs_create },
+	{ JOBQ_GET, "/api/jobs/{id}", STORE, 0, jobq_route_jobs_one },
+	{ JOBQ_POST, "/api/jobs/{id}/started", STORE, MIB,
+	    jobq_route_jobs_started },
+	{ JOBQ_POST, "/api/jobs/{id}/completed", STORE, MIB,
+	    jobq_route_jobs_completed },
+	{ JOBQ_POST, "/api/jobs/{id}/failed", STORE, MIB,
+	    jobq_route_jobs_failed },
 };
 
 /* Whether a path is one of the route's; its {id} goes to id (cleared). */
