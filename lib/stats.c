@@ -123,9 +123,8 @@ jobq_stats_table(const struct jobq_stats *stats, size_t screen, bool colour,
 	jobq_buf_release(&note);
 }
 
-/* Adds a label's value: backslash, quote and newline are escaped. */
-static void
-put_label(struct jobq_buf *out, const char *text)
+void
+jobq_stats_label(struct jobq_buf *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		if (*text == '\n')
@@ -149,7 +148,7 @@ put_sample(struct jobq_buf *out, const char *name, const char *queue,
     const char *state, double value)
 {
 	jobq_buf_printf(out, "%s{queue=\"", name);
-	put_label(out, queue);
+	jobq_stats_label(out, queue);
 	if (state != NULL)
 		jobq_buf_printf(out, "\",state=\"%s", state);
 	jobq_buf_printf(out, "\"} %.15g\n", value);
@@ -196,7 +195,7 @@ jobq_stats_prometheus(const struct jobq_stats *stats, struct jobq_buf *out)
 		for (size_t k = 0; k < JOBQ_STATS_STATES; k++)
 			put_sample(out, "jobq_jobs", stats->queue[i].queue,
 			    states[k], (double)stats->queue[i].count[k]);
-	put_metric(stats, "jobq_oldest_ready_seconds",
+	put_metric(stats, "jobq_queue_oldest_age_seconds",
 	    "How long the oldest ready job of a queue has waited.",
 	    oldest_ready, out);
 	put_metric(stats, "jobq_queue_paused", "Whether a queue is paused.",

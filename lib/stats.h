@@ -34,6 +34,9 @@ void jobq_stats_take(
     struct jobq_stats *stats, const struct jobq_object *members);
 void jobq_stats_release(struct jobq_stats *stats);
 
+/* Adds a label's value: backslash, quote and newline are escaped. */
+void jobq_stats_label(struct jobq_buf *out, const char *text);
+
 /* Add the table, or the metrics, to out. */
 void jobq_stats_table(const struct jobq_stats *stats, size_t screen,
     bool colour, bool local, struct jobq_buf *out);

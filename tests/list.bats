@@ -246,7 +246,7 @@ needs-1 blocked" "$(<states)"
 @test "list: --format prometheus gives metrics with help and type" {
 	push a '{"queue":"a\"b\\c"}'
 	jobq-list --format prometheus >metrics
-	for name in jobq_jobs jobq_oldest_ready_seconds jobq_queue_paused; do
+	for name in jobq_jobs jobq_queue_oldest_age_seconds jobq_queue_paused; do
 		grep -q "^# HELP $name ." metrics
 		grep -qx "# TYPE $name gauge" metrics
 	done

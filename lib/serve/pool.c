@@ -461,6 +461,7 @@ jobq_pool_finish(struct jobq_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (; call != NULL; call = next) {
 		next = call->next;
+		pool->options.seen(pool->options.context, call);
 		call->done(call);
 	}
 }

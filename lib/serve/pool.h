@@ -46,6 +46,8 @@ struct jobq_pool_options {
 	void (*wake)(void *context);
 	/* Called in a thread of the pool: the store told that it changed. */
 	void (*rang)(void *context);
+	/* Called for each call that is done, before its done(). */
+	void (*seen)(void *context, const struct jobq_pool_call *call);
 	void *context;
 };
 

@@ -25,6 +25,9 @@ jobq_route_fn jobq_route_task_events, jobq_route_task_watch;
 
 /* www_route.c */
 jobq_route_fn jobq_route_www;
+/* metrics.c */
+jobq_route_fn jobq_route_metrics;
+
 /* jobs.c, jobs_turn.c */
 jobq_route_fn jobq_route_jobs_list, jobq_route_jobs_create, jobq_route_jobs_one;
 jobq_route_fn jobq_route_jobs_started, jobq_route_jobs_completed,

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "notify.h"
+#include "metrics.h"
 #include "server.h"
 #include "topic.h"
 #include "watch.h"
@@ -120,6 +121,14 @@ rang(void *context)
 	jobq_web_wake(server);
 }
 
+static void
+seen(void *context, const struct jobq_pool_call *call)
+{
+	const struct jobq_server *server = context;
+
+	jobq_metrics_seen(server->metrics, call);
+}
+
 static enum jobq_status
 open_pool(struct jobq_server *server, struct jobq_err *err)
 {
@@ -129,6 +138,7 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 		.most_calls = CALLS_MOST,
 		.wake = jobq_web_wake,
 		.rang = rang,
+		.seen = seen,
 		.context = server,
 	};
 
@@ -166,6 +176,8 @@ close_server(struct jobq_server *server)
 		jobq_listen_close(&server->door[i].listener);
 	free(server->door);
 	jobq_buf_release(&server->about);
+	jobq_buf_release(&server->counts);
+	jobq_metrics_free(server->metrics);
 	jobq_notify_close(&server->notify);
 }
 
@@ -177,6 +189,7 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 	enum jobq_status status = JOBQ_OK;
 
 	server.topics = jobq_topics_new(&server);
+	server.metrics = jobq_metrics_new();
 	server.guard.allowed_hosts = &options->allowed_hosts;
 	status = jobq_notify_open(&server.notify, err);
 	if (status == JOBQ_OK && options->token_file != NULL)

@@ -27,6 +27,7 @@ struct jobq_door {
 };
 
 struct jobq_topics;
+struct jobq_metrics;
 
 struct jobq_server {
 	const struct jobq_serve_options *options;
@@ -47,6 +48,11 @@ struct jobq_server {
 	size_t watchers;
 	size_t page_bytes;     /* of the store's log, in their hands */
 	uint64_t dropped;      /* events that slow ones did not get */
+	struct jobq_metrics *metrics;
+	/* What the store counts, for /metrics, and so long it holds. */
+	struct jobq_buf counts;
+	bool counts_asked;
+	int64_t counts_until_ms;
 	bool well, well_asked; /* the store has answered; so long this counts */
 	int64_t well_until_ms;
 	struct jobq_notify notify;
