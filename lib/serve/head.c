@@ -193,6 +193,8 @@ take_header(struct walk *walk, struct jobq_span name, struct jobq_span value)
 		return take_length(walk, value);
 	} else if (is(name, "accept")) {
 		head->accept = value;
+	} else if (is(name, "if-none-match")) {
+		head->known = value;
 	} else if (is(name, "transfer-encoding")) {
 		walk->encodings++;
 		head->chunked = is(value, "chunked");

@@ -26,6 +26,7 @@ struct jobq_head {
 	struct jobq_span type;	 /* Content-Type */
 	struct jobq_span accept, key /* Idempotency-Key */;
 	struct jobq_span event_id; /* Last-Event-ID */
+	struct jobq_span known;	   /* If-None-Match */
 	struct jobq_span deadline; /* Jobq-Deadline */
 	bool websocket;		   /* asks to become one */
 	bool expects;		   /* Expect: 100-continue */

@@ -48,6 +48,7 @@ read_head(struct jobq_request *request, const struct jobq_head *head)
 	copy(&request->key, head->key);
 	copy(&request->event_id, head->event_id);
 	copy(&request->accept, head->accept);
+	copy(&request->known, head->known);
 	if (head->length.len > 0) {
 		memcpy(number, head->length.at, head->length.len);
 		jobq_int_parse(number, 0, INT64_MAX, &bytes, NULL);

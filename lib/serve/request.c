@@ -41,8 +41,8 @@ jobq_request_answer(struct jobq_request *request, int status, const char *type,
 	request->answered = true;
 	if (request->server->draining)
 		request->closes = true;
-	jobq_answer_head(&request->out, status, type, (long long)len,
-	    !request->closes, more);
+	jobq_answer_head(&request->out, status, type,
+	    status == 304 ? -1 : (long long)len, !request->closes, more);
 	if (len > 0 && !request->head_only)
 		jobq_buf_add(&request->out, body, len);
 	if (!request->dispatching)
@@ -200,6 +200,7 @@ jobq_request_free(struct jobq_request *request)
 	jobq_buf_release(&request->key);
 	jobq_buf_release(&request->event_id);
 	jobq_buf_release(&request->accept);
+	jobq_buf_release(&request->known);
 	jobq_buf_release(&request->body);
 	jobq_buf_release(&request->out);
 	free(request->state);

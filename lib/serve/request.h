@@ -59,6 +59,7 @@ struct jobq_request {
 	struct jobq_buf key;	  /* Idempotency-Key */
 	struct jobq_buf event_id; /* Last-Event-ID */
 	struct jobq_buf accept;	  /* Accept */
+	struct jobq_buf known;	  /* If-None-Match */
 	struct jobq_buf body;
 	int64_t deadline_ms; /* Jobq-Deadline; 0: not given */
 	int64_t begun_ms;

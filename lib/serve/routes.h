@@ -28,6 +28,9 @@ jobq_route_fn jobq_route_www;
 /* metrics.c */
 jobq_route_fn jobq_route_metrics;
 
+/* files.c */
+jobq_route_fn jobq_route_file, jobq_route_docs, jobq_route_openapi;
+
 /* jobs.c, jobs_turn.c */
 jobq_route_fn jobq_route_jobs_list, jobq_route_jobs_create, jobq_route_jobs_one;
 jobq_route_fn jobq_route_jobs_started, jobq_route_jobs_completed,

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "notify.h"
+#include "place.h"
 #include "metrics.h"
 #include "server.h"
 #include "topic.h"
@@ -151,6 +152,23 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 	return status;
 }
 
+/* Without them the server is one all the same. */
+static void
+read_files(struct jobq_server *server)
+{
+	struct jobq_buf folder = JOBQ_BUF_INIT;
+	struct jobq_err err;
+	enum jobq_status status = jobq_place_share(&folder, &err);
+
+	if (status == JOBQ_OK) {
+		jobq_buf_puts(&folder, "/www");
+		status = jobq_files_read(&server->files, folder.data, &err);
+	}
+	if (status != JOBQ_OK)
+		jobq_log(JOBQ_WARNING, "%s", err.text);
+	jobq_buf_release(&folder);
+}
+
 static void
 tell_start(const struct jobq_server *server)
 {
@@ -178,6 +196,7 @@ close_server(struct jobq_server *server)
 	jobq_buf_release(&server->about);
 	jobq_buf_release(&server->counts);
 	jobq_metrics_free(server->metrics);
+	jobq_files_release(&server->files);
 	jobq_notify_close(&server->notify);
 }
 
@@ -210,6 +229,8 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 	}
 	if (status == JOBQ_OK)
 		status = open_pool(&server, err);
+	if (!options->health_only)
+		read_files(&server);
 	if (status == JOBQ_OK) {
 		for (size_t i = 0; i < server.doors; i++)
 			jobq_gate_listen(server.gate, &server.door[i].listener);

@@ -6,6 +6,7 @@
 #define JOBQ_SERVE_SERVER_H
 
 #include "channel.h"
+#include "files.h"
 #include "gate.h"
 #include "guard.h"
 #include "http.h"
@@ -46,8 +47,9 @@ struct jobq_server {
 	size_t body_bytes; /* of theirs, here or on their way */
 	struct jobq_channel *channels;
 	size_t watchers;
-	size_t page_bytes;     /* of the store's log, in their hands */
-	uint64_t dropped;      /* events that slow ones did not get */
+	size_t page_bytes; /* of the store's log, in their hands */
+	uint64_t dropped;  /* events that slow ones did not get */
+	struct jobq_files files;
 	struct jobq_metrics *metrics;
 	/* What the store counts, for /metrics, and so long it holds. */
 	struct jobq_buf counts;
