@@ -1,6 +1,6 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='admin cancel claim doctor lines list poll push report retry run watch work help'
+_jobq_verbs='admin cancel claim doctor lines list poll push report retry run serve watch work help'
 
 _jobq_options() {
 	case $1 in
@@ -16,6 +16,7 @@ _jobq_options() {
 	jobq-report) echo '--dry-run --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-retry) echo '--dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-run) echo '--jobs -j --retries --backoff --resume --one --unclaimed --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --output-log --log-jobs --log-started --log-ended --env-from --post --header --token-file --body --result-map --coprocess --depth --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-serve) echo '--listen --health --health-only --open --token-file --allow-host --history --max-watchers --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-watch) echo '--since --flow --no-follow --interval --json --no-progress --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-work) echo '--jobs -j --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --store-retry --worker --events --health --health-store --health-live --health-ready --health-unready --shutdown --lock --print --argv --dir --timeout --grace --stdin --result --output-limit --pipe-wait --permanent --clean-env --halt --joblog --output-dir --output-log --log-jobs --log-started --log-ended --env-from --post --header --token-file --body --result-map --coprocess --depth --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	esac
@@ -79,6 +80,12 @@ _jobq_values() {
 	jobq-run:--log-format) echo 'plain text json' ;;
 	jobq-run:--log-stderr) echo 'auto always' ;;
 	jobq-run:--color) echo 'auto always never' ;;
+	jobq-serve:--listen) echo 'ADDR:PORT unix:PATH' ;;
+	jobq-serve:--health) echo 'ADDR:PORT unix:PATH' ;;
+	jobq-serve:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-serve:--log-format) echo 'plain text json' ;;
+	jobq-serve:--log-stderr) echo 'auto always' ;;
+	jobq-serve:--color) echo 'auto always never' ;;
 	jobq-watch:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-watch:--log-format) echo 'plain text json' ;;
 	jobq-watch:--log-stderr) echo 'auto always' ;;
@@ -127,4 +134,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-watch jobq-work
+complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-serve jobq-watch jobq-work
