@@ -279,7 +279,7 @@ jobq_head_check(
     const char *text, size_t len, struct jobq_head *head, const char **why)
 {
 	struct walk walk = { .head = head, .why = why };
-	const char *end = text + len, *at = text, *stop;
+	const char *end = text + len, *at = text, *stop, *had;
 	size_t lines = 0, first = 0;
 	bool bad;
 	int status;
@@ -290,14 +290,14 @@ jobq_head_check(
 		if (bad)
 			return refuse(
 			    &walk, 400, "a line does not end in CRLF");
-		if (lines == 0 && (size_t)((stop == NULL ? end : stop) - at) >
-				      JOBQ_HEAD_LINE_MAX)
+		/* What has come of the line, without what may be its end. */
+		had = stop != NULL ? stop : end;
+		if (stop == NULL && had > at && had[-1] == '\r')
+			had--;
+		if (lines == 0 && (size_t)(had - at) > JOBQ_HEAD_LINE_MAX)
 			return refuse(&walk, 414,
-			    "the request line is longer "
-			    "than 8 KiB");
-		if (lines > 0 &&
-		    (size_t)((stop == NULL ? end : stop) - text) - first >
-			JOBQ_HEAD_MAX)
+			    "the request line is longer than 8 KiB");
+		if (lines > 0 && (size_t)(had - text) - first > JOBQ_HEAD_MAX)
 			return refuse(
 			    &walk, 431, "the headers are longer than 16 KiB");
 		if (stop == NULL)
