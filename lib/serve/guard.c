@@ -117,7 +117,8 @@ is_address(struct jobq_span name)
 {
 	unsigned char address[16];
 	char text[INET6_ADDRSTRLEN];
-	bool six = name.len > 2 && name.at[0] == '[';
+	bool six =
+	    name.len > 2 && name.at[0] == '[' && name.at[name.len - 1] == ']';
 
 	if (six) {
 		name.at++;
