@@ -191,6 +191,22 @@ create() {
 		all(.[]; .attempt == 1)'
 }
 
+@test "serve: a worker of the adapter workers-api runs the jobs of this API" {
+	jobq --version | grep -q '^driver http:' ||
+		skip "this build has no driver 'http'"
+	create '{"input":{"n":9007199254740993}}'
+	first=$id
+	create '{"input":{"n":1.10},"name":"bad"}'
+	timeout 60 jobq-work -S "http://$at/?adapter=workers-api" --worker w1 \
+		--until-empty -- sh -c 'read -r line
+			[ "$JOBQ_NAME" != bad ] || { echo "too bad" >&2; exit 3; }
+			echo "$line"' || same 1 $?
+	ask "/api/jobs/$first" | json '.status == "completed"'
+	jobq-watch --no-follow "$first" >log
+	has "$(<log)" '"output":{"n":9007199254740993}' '"worker":"w1"'
+	ask "/api/jobs/$id" | json '.status == "failed" and (.error | test("too bad"))'
+}
+
 @test "serve: /metrics tells what the store has and what passed through" {
 	create '{"input":1,"queue":"a\"b\\c"}'
 	jobq-push --queue elsewhere <<<'{"input":1}' >pushed
