@@ -112,6 +112,27 @@ const struct jobq_opt jobq_run_opts[] = {
 	JOBQ_OPT_END,
 };
 
+void
+jobq_run_opts_without(
+    const char *const *names, struct jobq_opt *out, size_t room)
+{
+	size_t count = 0;
+
+	for (const struct jobq_opt *opt = jobq_run_opts; opt->name != NULL;
+	     opt++) {
+		const char *const *name = names;
+
+		while (*name != NULL && strcmp(*name, opt->name) != 0)
+			name++;
+		if (*name != NULL)
+			continue;
+		if (count + 1 >= room)
+			JOBQ_BUG("no room for the options of jobq-run");
+		out[count++] = *opt;
+	}
+	out[count] = (struct jobq_opt)JOBQ_OPT_END;
+}
+
 /* Secrets do not stay where ps(1) shows them. */
 static bool
 take_post(struct jobq_run_post *post, const struct jobq_list *headers)

@@ -24,6 +24,14 @@ extern struct jobq_run_given jobq_run_given;
 extern const struct jobq_opt jobq_run_opts[];
 
 /*
+ * Copies the table, its end included, less the options of a NULL-terminated
+ * list of names, for a command that has others of these names or no use for
+ * them.
+ */
+void jobq_run_opts_without(
+    const char *const *names, struct jobq_opt *out, size_t room);
+
+/*
  * Takes over what the options and operands of a command say, and checks it
  * as a whole; misuse ends the process. Secrets are wiped from the arguments,
  * with a warning. Whether there were any.

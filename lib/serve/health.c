@@ -6,6 +6,7 @@
  */
 #include "routes.h"
 #include "server.h"
+#include "tool.h"
 
 #include "clock.h"
 
@@ -50,10 +51,12 @@ jobq_route_health(struct jobq_request *request)
 
 	if (server->draining) {
 		say(request, false, "the server is being stopped");
-	} else if (server->pool == NULL ||
-		   (server->well &&
-		       (server->well_asked ||
-			   jobq_mono_ms() < server->well_until_ms))) {
+	} else if (server->tool != NULL) {
+		say(request, jobq_tool_is_well(server->tool),
+		    "jobq-run has died and is about to be started anew");
+	} else if (server->well &&
+		   (server->well_asked ||
+		       jobq_mono_ms() < server->well_until_ms)) {
 		say(request, true, NULL);
 	} else {
 		jobq_buf_puts(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}");

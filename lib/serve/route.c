@@ -21,13 +21,16 @@
 #define BATCH (16 * MIB)
 
 static const struct jobq_route routes[] = {
-	{ JOBQ_GET, "/health", STORE | HEALTH | OPEN, 0, jobq_route_health },
-	{ JOBQ_GET, "/health/ready", STORE | HEALTH | OPEN, 0,
+	{ JOBQ_GET, "/health", STORE | TOOL | HEALTH | OPEN, 0,
 	    jobq_route_health },
-	{ JOBQ_GET, "/health/live", STORE | HEALTH | OPEN, 0, jobq_route_live },
-	{ JOBQ_GET, "/api/health", STORE | HEALTH | OPEN, 0,
+	{ JOBQ_GET, "/health/ready", STORE | TOOL | HEALTH | OPEN, 0,
 	    jobq_route_health },
 	{ JOBQ_GET, "/metrics", STORE | HEALTH, 0, jobq_route_metrics },
+	{ JOBQ_GET, "/health/live", STORE | TOOL | HEALTH | OPEN, 0,
+	    jobq_route_live },
+	{ JOBQ_GET, "/api/health", STORE | TOOL | HEALTH | OPEN, 0,
+	    jobq_route_health },
+	{ JOBQ_POST, "/execute", TOOL, MIB, jobq_route_execute },
 	{ JOBQ_GET, "/v1/info", STORE, 0, jobq_route_info },
 	{ JOBQ_GET, "/v1/bell", STORE, 0, jobq_route_bell },
 	{ JOBQ_POST, "/tasks", STORE, MIB, jobq_route_task_push },

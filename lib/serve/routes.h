@@ -14,6 +14,9 @@ jobq_route_fn jobq_route_health, jobq_route_live, jobq_route_info;
 /* v1.c */
 jobq_route_fn jobq_route_verb;
 
+/* tool.c */
+jobq_route_fn jobq_route_execute;
+
 /* bell.c */
 jobq_route_fn jobq_route_bell;
 

@@ -8,6 +8,7 @@
 #include "place.h"
 #include "metrics.h"
 #include "server.h"
+#include "tool.h"
 #include "topic.h"
 #include "watch.h"
 
@@ -35,10 +36,11 @@ check_door(const struct jobq_serve_options *options,
 		    "%s can be reached from other machines: give a "
 		    "--token-file, or say --open to let everybody in",
 		    door->listener.where.data);
-	jobq_log(JOBQ_WARNING,
-	    "%s is open: whoever reaches it can read, push, cancel and settle "
-	    "every job of the store",
-	    door->listener.where.data);
+	jobq_log(JOBQ_WARNING, "%s is open: whoever reaches it can %s",
+	    door->listener.where.data,
+	    options->tool != NULL
+		? "run the tool"
+		: "read, push, cancel and settle every job of the store");
 	return JOBQ_OK;
 }
 
@@ -185,6 +187,7 @@ static void
 close_server(struct jobq_server *server)
 {
 	/* Calls that are done answer requests, which the loop still has. */
+	jobq_tool_close(server);
 	jobq_pool_close(server->pool);
 	jobq_web_close(server);
 	jobq_http_free(server->http);
@@ -204,7 +207,9 @@ enum jobq_status
 jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 {
 	struct jobq_server server = { .options = options,
-		.where = JOBQ_ROUTE_STORE };
+		.where =
+		    options->tool != NULL ? JOBQ_ROUTE_TOOL : JOBQ_ROUTE_STORE,
+		.err = err };
 	enum jobq_status status = JOBQ_OK;
 
 	server.topics = jobq_topics_new(&server);
@@ -228,14 +233,16 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 		status = jobq_web_open(&server, err);
 	}
 	if (status == JOBQ_OK)
-		status = open_pool(&server, err);
-	if (!options->health_only)
+		status = options->tool != NULL ? jobq_tool_open(&server, err)
+					       : open_pool(&server, err);
+	if (options->tool == NULL && !options->health_only)
 		read_files(&server);
 	if (status == JOBQ_OK) {
 		for (size_t i = 0; i < server.doors; i++)
 			jobq_gate_listen(server.gate, &server.door[i].listener);
 		tell_start(&server);
 		jobq_web_serve(&server);
+		status = server.status;
 	}
 	jobq_notify_send(&server.notify, "STOPPING=1");
 	close_server(&server);
@@ -261,6 +268,8 @@ jobq_server_tick(struct jobq_server *server)
 	/* Hints may be lost, and some stores have none. */
 	jobq_topics_look(server->topics);
 	jobq_watch_tick(server, second % SIGN_S == 0);
+	if (server->tool != NULL)
+		jobq_tool_tick(server);
 	if (second % SIGN_S == 0)
 		jobq_bells_ring(server, true);
 }

@@ -7,6 +7,7 @@
 
 #include "opt.h"
 #include "status.h"
+#include "words.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,9 @@ struct jobq_serve_options {
 	int64_t history_ms;    /* a task can be watched so long after its end */
 	int64_t most_watchers;
 	int64_t drain_ms; /* a stop takes no longer than this */
+	/* In place of a store: a command line of jobq-run; NULL: none. */
+	const struct jobq_words *tool;
+	size_t tool_places; /* how many jobs that runs at the same time */
 };
 
 /* Serves until INT or TERM; JOBQ_CONFIG when it cannot begin. */

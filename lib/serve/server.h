@@ -29,6 +29,7 @@ struct jobq_door {
 
 struct jobq_topics;
 struct jobq_metrics;
+struct jobq_tool;
 
 struct jobq_server {
 	const struct jobq_serve_options *options;
@@ -38,6 +39,7 @@ struct jobq_server {
 	struct jobq_gate *gate;
 	struct jobq_http *http;
 	struct jobq_pool *pool; /* NULL: without a store */
+	struct jobq_tool *tool; /* NULL: over a store */
 	struct jobq_topics *topics;
 	struct jobq_buf about; /* /v1/info */
 	unsigned where;	       /* the sets of routes that are served */
@@ -45,6 +47,7 @@ struct jobq_server {
 	atomic_bool rang;  /* the store has told that it changed */
 	size_t requests;   /* not answered yet */
 	size_t body_bytes; /* of theirs, here or on their way */
+	size_t runs;	   /* of the tool, also for clients that have gone */
 	struct jobq_channel *channels;
 	size_t watchers;
 	size_t page_bytes; /* of the store's log, in their hands */
@@ -58,6 +61,8 @@ struct jobq_server {
 	bool well, well_asked; /* the store has answered; so long this counts */
 	int64_t well_until_ms;
 	struct jobq_notify notify;
+	enum jobq_status status; /* of the end */
+	struct jobq_err *err;
 	void *loop; /* web.c's */
 };
 
@@ -70,6 +75,17 @@ void jobq_web_close(struct jobq_server *server);
 
 /* Runs until INT or TERM and what they ask for is done. */
 void jobq_web_serve(struct jobq_server *server);
+
+/* As the first TERM does. */
+void jobq_web_stop(struct jobq_server *server);
+
+/*
+ * Calls readable() on the loop when the descriptor, which stays the caller's,
+ * can be read. False with errno set when it cannot be watched.
+ */
+typedef void jobq_readable_fn(void *context);
+bool jobq_web_watch(struct jobq_server *server, int fd,
+    jobq_readable_fn *readable, void *context);
 
 /* From any thread: the loop is to look at the pool and at rang. */
 void jobq_web_wake(void *server);

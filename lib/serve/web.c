@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@
 #define MESSAGE_MOST ((size_t)64 << 10)
 #define RECEIVE_BYTES 1024 /* of a message at once; each socket has it */
 #define HEADS_MOST 1024	   /* of WebSockets, on their way through */
+#define WATCHED_MOST 8	   /* descriptors that are no connections */
 
 struct connection {
 	struct jobq_server *server;
@@ -42,7 +44,12 @@ struct connection {
 struct web {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
-	struct lws *gate, *http;
+	struct watched {
+		struct lws *wsi;
+		jobq_readable_fn *readable;
+		void *context;
+	} watched[WATCHED_MOST];
+	size_t watches;
 	lws_sorted_usec_list_t tick;
 	struct connection **by_fd;
 	size_t fds;
@@ -220,8 +227,8 @@ tick(lws_sorted_usec_list_t *sul)
 	lws_sul_schedule(web->context, 0, &web->tick, tick, TICK_US);
 }
 
-static void
-stop(struct jobq_server *server)
+void
+jobq_web_stop(struct jobq_server *server)
 {
 	struct web *web = web_of(server);
 
@@ -242,8 +249,9 @@ stop(struct jobq_server *server)
 }
 
 static void
-take_signals(struct jobq_server *server)
+take_signals(void *context)
 {
+	struct jobq_server *server = context;
 	struct signalfd_siginfo info;
 
 	while (read(web_of(server)->signals, &info, sizeof(info)) ==
@@ -251,7 +259,7 @@ take_signals(struct jobq_server *server)
 		if (info.ssi_signo == SIGUSR1)
 			jobq_server_tell(server);
 		else
-			stop(server);
+			jobq_web_stop(server);
 }
 
 static void
@@ -264,14 +272,26 @@ look(struct jobq_server *server)
 }
 
 static void
-look_at(struct jobq_server *server, struct lws *wsi)
+look_at_gate(void *context)
 {
-	if (wsi == web_of(server)->gate)
-		jobq_gate_look(server->gate);
-	else if (wsi == web_of(server)->http)
-		jobq_http_look(server->http);
-	else
-		take_signals(server);
+	jobq_gate_look(((struct jobq_server *)context)->gate);
+}
+
+static void
+look_at_http(void *context)
+{
+	jobq_http_look(((struct jobq_server *)context)->http);
+}
+
+static void
+look_at(struct lws *wsi)
+{
+	struct jobq_server *server = lws_context_user(lws_get_context(wsi));
+	const struct web *web = web_of(server);
+
+	for (size_t i = 0; i < web->watches; i++)
+		if (web->watched[i].wsi == wsi)
+			web->watched[i].readable(web->watched[i].context);
 }
 
 static int
@@ -286,7 +306,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		look(lws_context_user(lws_get_context(wsi)));
 		return 0;
 	case LWS_CALLBACK_RAW_RX_FILE:
-		look_at(lws_context_user(lws_get_context(wsi)), wsi);
+		look_at(wsi);
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
 	case LWS_CALLBACK_CLOSED:
@@ -332,13 +352,26 @@ say(int level, const char *line)
 	    JOBQ_DEBUG, "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
 }
 
-static struct lws *
-watch(struct jobq_server *server, int fd)
+/* The library closes what it watches: it gets a descriptor of its own. */
+bool
+jobq_web_watch(struct jobq_server *server, int fd, jobq_readable_fn *readable,
+    void *context)
 {
 	struct web *web = web_of(server);
+	struct watched *watched = &web->watched[web->watches];
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-	return lws_adopt_descriptor_vhost(web->vhost, LWS_ADOPT_RAW_FILE_DESC,
-	    (lws_sock_file_fd_type)fd, "http", NULL);
+	if (web->watches == WATCHED_MOST)
+		JOBQ_BUG("too many descriptors are watched");
+	if (own < 0)
+		return false;
+	watched->readable = readable;
+	watched->context = context;
+	watched->wsi = lws_adopt_descriptor_vhost(web->vhost,
+	    LWS_ADOPT_RAW_FILE_DESC, (lws_sock_file_fd_type)own, "http", NULL);
+	if (watched->wsi != NULL)
+		web->watches++;
+	return watched->wsi != NULL;
 }
 
 /* Room for watchers, the gate, requests, and the store. */
@@ -400,17 +433,25 @@ jobq_web_open(struct jobq_server *server, struct jobq_err *err)
 	web->context = lws_create_context(&info);
 	if (web->context != NULL)
 		web->vhost = lws_create_vhost(web->context, &info);
-	if (web->vhost != NULL) {
-		web->gate = watch(server, jobq_gate_fd(server->gate));
-		web->http = watch(server, jobq_http_fd(server->http));
-	}
-	if (web->signals < 0 || web->gate == NULL || web->http == NULL ||
-	    watch(server, web->signals) == NULL)
+	if (web->signals < 0 || web->vhost == NULL ||
+	    !jobq_web_watch(
+		server, jobq_gate_fd(server->gate), look_at_gate, server) ||
+	    !jobq_web_watch(
+		server, jobq_http_fd(server->http), look_at_http, server) ||
+	    !jobq_web_watch(server, web->signals, take_signals, server))
 		return jobq_fail(err, JOBQ_IO,
 		    "unable to start the loop of the server: %s",
 		    strerror(errno));
 	lws_sul_schedule(web->context, 0, &web->tick, tick, TICK_US);
 	return JOBQ_OK;
+}
+
+/* Whether somebody is still to be answered. */
+static bool
+is_busy(const struct jobq_server *server)
+{
+	return server->requests > 0 || server->runs > 0 ||
+	       server->channels != NULL;
 }
 
 void
@@ -420,8 +461,7 @@ jobq_web_serve(struct jobq_server *server)
 
 	while (web->stops < 2 &&
 	       (!server->draining ||
-		   ((server->requests > 0 || server->channels != NULL) &&
-		       jobq_mono_ms() < web->stop_by_ms)))
+		   (is_busy(server) && jobq_mono_ms() < web->stop_by_ms)))
 		if (lws_service(web->context, 0) < 0)
 			break;
 }
@@ -435,6 +475,8 @@ jobq_web_close(struct jobq_server *server)
 		return;
 	if (web->context != NULL)
 		lws_context_destroy(web->context);
+	if (web->signals >= 0)
+		close(web->signals);
 	free(web->by_fd);
 	free(web);
 	server->loop = NULL;
