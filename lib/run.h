@@ -44,6 +44,8 @@ struct jobq_run_post {
 	const char *token_file; /* or NULL */
 	const char *body; /* file of a jq program, or NULL: the job line */
 	const char *result_map; /* the same for an answer; NULL: its body */
+	/* Moved as text: the input as this member, a member as the output. */
+	const char *wrap, *unwrap;
 };
 
 struct jobq_run_options {
@@ -73,8 +75,9 @@ struct jobq_run_options {
 	const char *joblog, *output_dir, *resume; /* paths, or NULL */
 	const char *output_log; /* of all jobs; what its files begin with */
 	bool log_jobs;		/* what becomes of each is said */
-	const char *log_started, *log_ended; /* in these words, or NULL */
-	bool one;			     /* the first job alone */
+	/* In these words, or NULL; completed in its own if it has some. */
+	const char *log_started, *log_ended, *log_completed;
+	bool one;    /* the first job alone */
 	int view_fd; /* a terminal that is told how it goes; -1: none */
 	const char *env_from; /* where a job line has variables, or NULL */
 	bool unclaimed; /* lines with a state and no lease are taken, too */

@@ -44,7 +44,7 @@ struct jobq_run {
 	struct jobq_joblog *joblog;
 	struct jobq_save *save;
 	struct jobq_output_log *output_log;
-	struct jobq_log_text *log_started, *log_ended;
+	struct jobq_log_text *log_started, *log_ended, *log_completed;
 	struct jobq_resume *resume;
 
 	bool look;  /* a process ended, or a task waits to be alone */

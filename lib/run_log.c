@@ -98,11 +98,13 @@ jobq_log_ended(const struct jobq_task *task, const struct jobq_verdict *verdict,
 {
 	struct jobq_buf text = JOBQ_BUF_INIT;
 	struct jobq_log_text *own = task->run->log_ended;
+	struct jobq_log_text *completed = task->run->log_completed;
 
 	if (!task->run->options.log_jobs)
 		return;
 	if (verdict->kind == JOBQ_EVENT_COMPLETED &&
-	    say_text(task, own, "job_ended", verdict->kind))
+	    say_text(task, completed != NULL ? completed : own, "job_ended",
+		verdict->kind))
 		return;
 	jobq_buf_printf(
 	    &text, "job %s %s", task->id, jobq_event_name(verdict->kind));

@@ -100,10 +100,16 @@ check_post(const struct jobq_run_options *options, struct jobq_err *err)
 
 	if (post->url == NULL &&
 	    (post->header_count > 0 || post->token_file != NULL ||
-		post->body != NULL || post->result_map != NULL))
+		post->body != NULL || post->result_map != NULL ||
+		post->wrap != NULL || post->unwrap != NULL))
 		return jobq_fail(err, JOBQ_INVALID,
-		    "--header, --token-file, --body and --result-map go with "
-		    "--post");
+		    "--header, --token-file, --body, --result-map, --wrap and "
+		    "--unwrap go with --post");
+	if ((post->body != NULL && post->wrap != NULL) ||
+	    (post->result_map != NULL && post->unwrap != NULL))
+		return jobq_fail(err, JOBQ_INVALID,
+		    "--wrap stands in place of --body, --unwrap in place of "
+		    "--result-map");
 	if (post->url != NULL &&
 	    (options->command[0] != NULL || options->argv_file != NULL ||
 		options->dir != NULL))
@@ -196,7 +202,8 @@ jobq_run_parse(const struct jobq_run_words *words,
 			    : JOBQ_STDIN_INPUT;
 	if (words->coprocess)
 		options->kind = JOBQ_RUN_COPROCESS;
-	if (options->log_started != NULL || options->log_ended != NULL)
+	if (options->log_started != NULL || options->log_ended != NULL ||
+	    options->log_completed != NULL)
 		options->log_jobs = true;
 	options->depth = words->depth > 0 ? (size_t)words->depth : 1;
 	options->result = (enum jobq_run_result)choice(words->result, results);

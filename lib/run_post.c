@@ -79,7 +79,8 @@ start(struct jobq_task *task, struct jobq_err *err)
 	struct jobq_post_work *work = task->work;
 	uint64_t limit = run->options.output_limit_bytes;
 	const struct jobq_buf *body =
-	    post->body != NULL ? &work->body : &task->line;
+	    post->body != NULL || run->options.post.wrap != NULL ? &work->body
+								 : &task->line;
 	struct jobq_http_request request = {
 		.url = work->url.data,
 		.headers = &work->headers,

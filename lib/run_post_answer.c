@@ -1,8 +1,9 @@
 /*
  * What an answer means: its status decides between completed, failed and
  * failed for good; of 2xx the body is the result, or what --result-map makes
- * of it. The body stands in the stream that a process's standard output
- * stands in, so that --result and --output-limit hold for both.
+ * of it, or its member of --unwrap. The body stands in the stream that a
+ * process's standard output stands in, so that --result and --output-limit hold
+ * for both.
  */
 #include "run_post.h"
 
@@ -197,6 +198,36 @@ map_result(struct jobq_task *task, const struct jobq_http_answer *answer)
 	jobq_err_prefix(err, "the program of --result-map");
 }
 
+/* The member of --unwrap, as its text stands in the body. */
+static void
+unwrap(struct jobq_task *task)
+{
+	const char *name = task->run->options.post.unwrap;
+	const struct jobq_buf *body = &task->out.head;
+	struct jobq_err *err = &task->outcome.error;
+	struct jobq_object members = { 0 };
+	const struct jobq_span *value = NULL;
+	enum jobq_status status = JOBQ_OK;
+
+	if (task->out.over_bytes > 0)
+		status = jobq_fail(err, JOBQ_INVALID,
+		    "the answer is longer than --output-limit");
+	else
+		status = jobq_object_scan(
+		    &members, body->len > 0 ? body->data : "", body->len, err);
+	if (status == JOBQ_OK)
+		value = jobq_object_get(&members, name);
+	if (value != NULL)
+		jobq_buf_add(&task->notes.output, value->at, value->len);
+	else if (status == JOBQ_OK)
+		status = jobq_fail(
+		    err, JOBQ_INVALID, "the answer has no member '%s'", name);
+	if (status != JOBQ_OK)
+		fail(task, false);
+	jobq_object_release(&members);
+	drop_body(task);
+}
+
 /*
  * A body that is a plain JSON value is that value; all else, objects and
  * arrays too, is read as standard output is.
@@ -251,6 +282,10 @@ jobq_post_judge(struct jobq_task *task, const struct jobq_post_work *work,
 		take_body(task);
 	} else if (post->result_map != NULL) {
 		map_result(task, answer);
+		if (task->outcome.failed)
+			tell_url(task, work);
+	} else if (task->run->options.post.unwrap != NULL) {
+		unwrap(task);
 		if (task->outcome.failed)
 			tell_url(task, work);
 	} else {

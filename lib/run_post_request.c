@@ -158,6 +158,24 @@ fill_url(
 	return status;
 }
 
+/* {"NAME":input}, the input as it stands in the job line. */
+static void
+wrap(const struct jobq_task *task, struct jobq_buf *out)
+{
+	const char *name = task->run->options.post.wrap;
+	struct jobq_span input = task->job.input;
+
+	jobq_buf_clear(out);
+	jobq_buf_putc(out, '{');
+	jobq_json_put_lossy(out, name, strlen(name));
+	jobq_buf_putc(out, ':');
+	if (input.len > 0)
+		jobq_buf_add(out, input.at, input.len);
+	else
+		jobq_buf_puts(out, "null");
+	jobq_buf_putc(out, '}');
+}
+
 enum jobq_status
 jobq_post_make(
     struct jobq_task *task, struct jobq_post_work *work, struct jobq_err *err)
@@ -165,6 +183,8 @@ jobq_post_make(
 	struct jobq_post *post = task->run->own;
 	enum jobq_status status = fill_url(task, &work->url, err);
 
+	if (status == JOBQ_OK && task->run->options.post.wrap != NULL)
+		wrap(task, &work->body);
 	if (status != JOBQ_OK || post->body == NULL)
 		return status;
 	status = jobq_jq_run(

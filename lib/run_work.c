@@ -196,6 +196,8 @@ open_files(struct jobq_run *run, struct jobq_err *err)
 		run->log_started = jobq_log_text_new(options->log_started);
 	if (options->log_ended != NULL)
 		run->log_ended = jobq_log_text_new(options->log_ended);
+	if (options->log_completed != NULL)
+		run->log_completed = jobq_log_text_new(options->log_completed);
 	return status;
 }
 
@@ -271,6 +273,7 @@ jobq_run_close(struct jobq_run *run)
 	jobq_output_log_close(run->output_log);
 	jobq_log_text_free(run->log_started);
 	jobq_log_text_free(run->log_ended);
+	jobq_log_text_free(run->log_completed);
 	jobq_resume_close(run->resume);
 	free_tasks(&run->tasks);
 	free_tasks(&run->later);
