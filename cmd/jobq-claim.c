@@ -1,6 +1,7 @@
 /*
  * jobq-claim: takes jobs for the runner behind its pipe.
  */
+#include "backoff.h"
 #include "claim.h"
 #include "clock.h"
 #include "command.h"
@@ -21,7 +22,7 @@ static struct jobq_claim_options given = {
 
 static struct jobq_ring_options ring = { .ahead = -1, .for_ms = -1 };
 static int64_t max_jobs = -1;
-static const char *ahead = "auto";
+static const char *ahead = "auto", *backoff;
 
 static const struct jobq_opt options[] = {
 	{ "limit", 'n', JOBQ_OPT_INT, &given.limit, "N",
@@ -58,6 +59,15 @@ static const struct jobq_opt options[] = {
 	{ "store-retry", 0, JOBQ_OPT_DURATION, &given.retry_ms, "DURATION",
 	    "try a store that is away again after so long at most (30s)", 100,
 	    INT64_MAX, NULL },
+	{ "ready", 0, JOBQ_OPT_STRING, &ring.ready, "URL",
+	    "ask this before a job is taken, and wait until it answers 2xx", 0,
+	    0, NULL },
+	{ "backoff", 0, JOBQ_OPT_STRING, &backoff, "FIRST..MOST",
+	    "wait exactly so long after errors, doubling, until a job is "
+	    "completed",
+	    0, 0, NULL },
+	{ "log-polls", 0, JOBQ_OPT_FLAG, &ring.log_polls, NULL,
+	    "say each look for jobs", 0, 0, NULL },
 	{ "worker", 0, JOBQ_OPT_STRING, &given.worker, "NAME",
 	    "claim under this name (host:pid:random)", 0, 0, NULL },
 	JOBQ_OPT_END,
@@ -121,10 +131,12 @@ check_ring(void)
 
 	if (ring.places == 0) {
 		if (ring.until_empty || ring.until_done || max_jobs >= 0 ||
-		    ring.for_ms >= 0 || strcmp(ahead, "auto") != 0)
+		    ring.for_ms >= 0 || strcmp(ahead, "auto") != 0 ||
+		    ring.ready != NULL || backoff != NULL || ring.log_polls)
 			jobq_command_misuse(&command,
-			    "--ahead, --until-empty, --until-done, --max-jobs "
-			    "and --for go with --ring");
+			    "--ahead, --until-empty, --until-done, "
+			    "--max-jobs, --for, --ready, --backoff and "
+			    "--log-polls go with --ring");
 		return;
 	}
 	if (given.follow || given.limit >= 0)
@@ -135,6 +147,12 @@ check_ring(void)
 	    jobq_int_parse(ahead, 0, JOBQ_RING_MAX, &ring.ahead, &err) !=
 		JOBQ_OK)
 		jobq_command_misuse(&command, "--ahead: %s", err.text);
+	if (backoff != NULL &&
+	    (jobq_backoff_parse(backoff, &ring.backoff_first_ms,
+		 &ring.backoff_most_ms, &err) != JOBQ_OK ||
+		(ring.backoff_first_ms == 0 &&
+		    jobq_fail(&err, JOBQ_CONFIG, "it begins with none"))))
+		jobq_command_misuse(&command, "--backoff: %s", err.text);
 	if (isatty(STDIN_FILENO))
 		jobq_command_misuse(&command,
 		    "--ring reads what the runner "

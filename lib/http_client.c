@@ -477,6 +477,8 @@ jobq_http_post(struct jobq_http *http, const struct jobq_http_request *request,
 	    (curl_off_t)request->body_len);
 	curl.easy_setopt(exchange->easy, CURLOPT_POSTFIELDS,
 	    request->body != NULL ? request->body : "");
+	if (request->get)
+		curl.easy_setopt(exchange->easy, CURLOPT_HTTPGET, 1L);
 	code = curl.multi_add_handle(http->multi, exchange->easy);
 	if (code != CURLM_OK) {
 		put_aside(exchange);

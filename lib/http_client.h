@@ -1,5 +1,5 @@
 /*
- * An HTTP client on the loop: any number of POSTs at the same time, each of
+ * An HTTP client on the loop: any number of requests at the same time, each of
  * them told when it is over, nothing ever waited for. libcurl does the work
  * and is loaded when the first client is opened; only http and https are
  * spoken, redirects are not followed, connections are kept and reused, and a
@@ -38,6 +38,7 @@ struct jobq_http_request {
 	const struct jobq_buf *headers;
 	const char *body;
 	size_t body_len;
+	bool get; /* in place of POST, without a body */
 	/* Bytes of the answer's body as they come; may not end an exchange. */
 	void (*bytes)(void *context, const char *bytes, size_t len);
 	/* It is over; the exchange is gone, the answer goes after the call. */

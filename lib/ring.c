@@ -160,7 +160,7 @@ next_turn(struct jobq_ring *ring, int64_t now)
 	}
 	if (ring->events.count > 0)
 		at = ring->waiting_since + SHARE_MS;
-	if (room > 0 && ring->look_ms < at)
+	if (room > 0 && ring->ready.asked == NULL && ring->look_ms < at)
 		at = ring->look_ms;
 	if (!ring->stopping && ring->claim_from_ms > now &&
 	    ring->claim_from_ms < at)
@@ -350,6 +350,7 @@ start(struct jobq_ring *ring)
 static void
 release(struct jobq_ring *ring)
 {
+	jobq_ring_ready_close(ring);
 	jobq_loop_free(ring->loop);
 	jobq_ring_jobs_release(&ring->jobs);
 	jobq_batch_release(&ring->events);
@@ -373,6 +374,8 @@ jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
 		.out_open = true,
 		.store_backoff = JOBQ_BACKOFF_INIT,
 		.worker_backoff = JOBQ_BACKOFF_INIT,
+		.errors = { options->backoff_first_ms, options->backoff_most_ms,
+		    0, true },
 		.lease_ms = jobq_claim_lease_ms(&options->claim, store),
 	};
 	enum jobq_status status;
@@ -392,8 +395,11 @@ jobq_ring(const struct jobq_ring_options *options, struct jobq_store *store,
 	jobq_batch_init(&ring.alive, "events");
 	jobq_writer_init(&ring.writer, STDOUT_FILENO);
 	start(&ring);
-	jobq_loop_run(ring.loop);
-	status = ring.status;
+	status = jobq_ring_ready_open(&ring, err);
+	if (status == JOBQ_OK) {
+		jobq_loop_run(ring.loop);
+		status = ring.status;
+	}
 	if (status == JOBQ_OK && ring.any_failed)
 		status = JOBQ_EMPTY;
 	release(&ring);

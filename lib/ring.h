@@ -25,6 +25,13 @@ struct jobq_ring_options {
 	int64_t for_ms; /* -1: no limit */
 	bool until_empty;
 	bool until_done;
+	const char *ready; /* a URL to GET before a job is taken, or NULL */
+	/*
+	 * Waits after errors, exact: of the store, of readiness, of jobs that
+	 * fail; a job that is completed starts them anew. 0: not given.
+	 */
+	int64_t backoff_first_ms, backoff_most_ms;
+	bool log_polls; /* each look at the store is told */
 };
 
 /*

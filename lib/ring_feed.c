@@ -44,12 +44,16 @@ note_ending(struct jobq_ring *ring, const struct jobq_event *event)
 	if (released && strcmp(reason, "shutdown") == 0) {
 		jobq_ring_stop_claiming(ring);
 	} else if (released && strcmp(reason, "worker-fault") == 0) {
-		wait = jobq_backoff_fail(&ring->worker_backoff);
+		wait = jobq_ring_wait(ring, &ring->worker_backoff);
 		ring->claim_from_ms = jobq_mono_ms() + wait;
 		jobq_log(JOBQ_WARNING,
 		    "the runner cannot start its command; claiming again in "
 		    "%lld ms",
 		    (long long)wait);
+	} else if (event->kind == JOBQ_EVENT_FAILED &&
+		   ring->options->backoff_most_ms > 0) {
+		wait = jobq_ring_wait(ring, &ring->worker_backoff);
+		ring->claim_from_ms = jobq_mono_ms() + wait;
 	} else if (!released) {
 		jobq_backoff_reset(&ring->worker_backoff);
 	}

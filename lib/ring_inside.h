@@ -8,11 +8,21 @@
 #include "backoff.h"
 #include "batch.h"
 #include "event.h"
+#include "http_client.h"
 #include "input.h"
 #include "line.h"
 #include "loop.h"
 #include "ring.h"
 #include "ring_jobs.h"
+
+/* What must be well before a job is taken (--ready). */
+struct jobq_ring_ready {
+	struct jobq_http *http;
+	struct jobq_http_exchange *asked; /* NULL: nothing is asked now */
+	struct jobq_timer late;
+	struct jobq_buf headers;
+	bool well; /* it said so, and nothing was claimed since */
+};
 
 struct jobq_ring {
 	const struct jobq_ring_options *options;
@@ -43,6 +53,8 @@ struct jobq_ring {
 	struct jobq_event event; /* the line being read */
 
 	struct jobq_backoff store_backoff, worker_backoff;
+	struct jobq_backoff errors; /* --backoff: stands for both */
+	struct jobq_ring_ready ready;
 	int64_t look_ms;       /* a claim is worth while from then on */
 	int64_t asked_ms;      /* when the store was asked last */
 	int64_t claim_from_ms; /* worker-fault: not before */
@@ -83,6 +95,20 @@ int64_t jobq_ring_room(struct jobq_ring *ring, int64_t now);
 
 /* Takes in what has been read from the runner. */
 void jobq_ring_feed(struct jobq_ring *ring);
+
+/*
+ * How long to wait after one more error, which own counts unless --backoff
+ * counts them all; it says so then.
+ */
+int64_t jobq_ring_wait(struct jobq_ring *ring, struct jobq_backoff *own);
+
+/* ring_ready.c. JOBQ_CONFIG: there is no libcurl, or it is no URL. */
+enum jobq_status jobq_ring_ready_open(
+    struct jobq_ring *ring, struct jobq_err *err);
+void jobq_ring_ready_close(struct jobq_ring *ring);
+
+/* Whether a job may be taken now; if not it is asked, and planned anew. */
+bool jobq_ring_ready_use(struct jobq_ring *ring);
 
 /* An ending came back settled: its place is free. */
 void jobq_ring_free_place(

@@ -108,6 +108,15 @@ take_stop(struct jobq_ring *ring, const struct jobq_event *event)
 	jobq_ring_write(ring, event->line.at, event->line.len);
 }
 
+static void
+take_ending(struct jobq_ring *ring, const struct jobq_event *event)
+{
+	jobq_ring_free_place(ring, event);
+	if (event->kind == JOBQ_EVENT_COMPLETED &&
+	    jobq_span_is(event->settled, "true"))
+		jobq_backoff_reset(&ring->errors);
+}
+
 static enum jobq_status
 take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 {
@@ -130,7 +139,7 @@ take_answer(void *context, const char *line, size_t len, struct jobq_err *err)
 		else if (event.kind == JOBQ_EVENT_IDLE)
 			take_idle(ring, &event);
 		else if (jobq_event_is_ending(event.kind))
-			jobq_ring_free_place(ring, &event);
+			take_ending(ring, &event);
 		jobq_claim_say_failed(&event);
 	}
 out:
@@ -210,11 +219,25 @@ settle_singly(struct jobq_ring *ring, struct jobq_err *err)
 	return status;
 }
 
+int64_t
+jobq_ring_wait(struct jobq_ring *ring, struct jobq_backoff *own)
+{
+	int64_t wait = jobq_backoff_fail(own);
+
+	if (ring->options->backoff_most_ms == 0)
+		return wait;
+	wait = jobq_backoff_fail(&ring->errors);
+	jobq_log_code(JOBQ_WARNING, "backing_off", NULL, "backing off for %g s",
+	    (double)wait / 1000);
+	return wait;
+}
+
 static void
 store_failed(
     struct jobq_ring *ring, enum jobq_status status, const struct jobq_err *why)
 {
 	bool fresh = jobq_backoff_fresh(&ring->store_backoff);
+	bool counted = ring->options->backoff_most_ms > 0;
 	int64_t sixth = ring->lease_ms / 6;
 	int64_t wait;
 
@@ -223,12 +246,18 @@ store_failed(
 		jobq_ring_finish(ring, status);
 		return;
 	}
+	if (counted)
+		jobq_log_code(
+		    JOBQ_ERROR, "backend_unreachable", NULL, "%s", why->text);
+	wait = jobq_ring_wait(ring, &ring->store_backoff);
 	/* While jobs are held their leases must not run out by waiting. */
-	wait = jobq_backoff_fail(&ring->store_backoff);
-	if (ring->jobs.count > 0 && wait > sixth)
+	if (ring->jobs.count > 0 && wait > sixth &&
+	    jobq_store_adapter(ring->store)->renews)
 		wait = sixth < 100 ? 100 : sixth;
-	jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG, "backend_unreachable",
-	    NULL, "%s; trying again in %lld ms", why->text, (long long)wait);
+	if (!counted)
+		jobq_log_code(fresh ? JOBQ_WARNING : JOBQ_DEBUG,
+		    "backend_unreachable", NULL, "%s; trying again in %lld ms",
+		    why->text, (long long)wait);
 	jobq_timer_set(ring->loop, &ring->turn, jobq_mono_ms() + wait);
 }
 
@@ -264,22 +293,60 @@ plan_look(struct jobq_ring *ring, int64_t now)
 	ring->look_ms = now + wait;
 }
 
+/*
+ * Where errors are counted what came back is settled by itself, so that a
+ * claim that fails does not hide that a job was done.
+ */
+static enum jobq_status
+settle_apart(struct jobq_ring *ring, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	if (ring->options->backoff_most_ms == 0 || ring->events.count == 0)
+		return JOBQ_OK;
+	status = settle_singly(ring, err);
+	if (status == JOBQ_OK)
+		clear_batches(ring);
+	return status;
+}
+
+/* Settles, asks and claims in one call. */
+static enum jobq_status
+call_store(struct jobq_ring *ring, struct jobq_err *err)
+{
+	struct jobq_buf request = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	make_request(ring, &request);
+	status = jobq_store_call(ring->store, JOBQ_VERB_CLAIM, &request,
+	    deadline_ms(ring), take_answer, ring, err);
+	jobq_buf_release(&request);
+	if (status == JOBQ_OK && ring->limit > 0 && ring->options->log_polls)
+		jobq_log(JOBQ_INFO, "looked for jobs: %lld taken",
+		    (long long)ring->got);
+	return status;
+}
+
 void
 jobq_ring_turn(struct jobq_ring *ring)
 {
-	struct jobq_buf request = JOBQ_BUF_INIT;
 	int64_t now = jobq_mono_ms();
 	struct jobq_err err;
 	enum jobq_status status;
 
 	forget_silent(ring, now);
-	ring->limit = ring->ending ? 0 : jobq_ring_room(ring, now);
 	ring->got = 0;
 	ring->next_in_ms = ring->unfinished = -1;
 	ring->idle = ring->hinted = false;
-	make_request(ring, &request);
-	status = jobq_store_call(ring->store, JOBQ_VERB_CLAIM, &request,
-	    deadline_ms(ring), take_answer, ring, &err);
+	ring->limit = 0;
+	status = settle_apart(ring, &err);
+	if (status == JOBQ_OK) {
+		if (!ring->ending)
+			ring->limit = jobq_ring_room(ring, now);
+		if (ring->limit > 0 && !jobq_ring_ready_use(ring))
+			ring->limit = 0;
+		status = call_store(ring, &err);
+	}
 	/* With no event to blame it is the claim itself that is refused. */
 	if (status == JOBQ_INVALID &&
 	    ring->events.count + ring->alive.count > 0)
@@ -292,5 +359,4 @@ jobq_ring_turn(struct jobq_ring *ring)
 	} else {
 		store_failed(ring, status, &err);
 	}
-	jobq_buf_release(&request);
 }

@@ -29,7 +29,7 @@ jobq_again_delay_ms(
     const struct jobq_task *task, const struct jobq_verdict *verdict)
 {
 	struct jobq_backoff backoff = { task->run->options.backoff_first_ms,
-		task->run->options.backoff_most_ms, 0 };
+		task->run->options.backoff_most_ms, 0, false };
 	int64_t delay_ms = 0;
 
 	if (verdict->retry_after_ms != JOBQ_ABSENT)

@@ -460,8 +460,8 @@ jobq_coprocess_open(struct jobq_run *run, struct jobq_err *err)
 	all->depth = depth;
 	all->count = (run->options.places + depth - 1) / depth;
 	all->item = jobq_xcalloc(all->count, sizeof(all->item[0]));
-	all->backoff =
-	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
+	all->backoff = (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS,
+		0, false };
 	all->line_end = jobq_xcalloc(depth, sizeof(all->line_end[0]));
 	all->err_buffer = jobq_xmalloc(JOBQ_EXEC_READ_BYTES);
 	all->soon.due = soon_due;

@@ -81,7 +81,7 @@ jobq_out_open(struct jobq_run *run)
 
 	out->run = run;
 	out->regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-	out->backoff = (struct jobq_backoff){ 200, 5000, 0 };
+	out->backoff = (struct jobq_backoff){ 200, 5000, 0, false };
 	out->again.due = again_due;
 	out->again.context = run;
 	jobq_writer_init(&out->writer, fd);

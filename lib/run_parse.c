@@ -1,5 +1,6 @@
 #include "run_parse.h"
 
+#include "backoff.h"
 #include "clock.h"
 #include "mem.h"
 
@@ -37,28 +38,6 @@ parse_codes(const char *text, bool codes[256], struct jobq_err *err)
 		at += *at == ',';
 	}
 	return JOBQ_OK;
-}
-
-static enum jobq_status
-parse_backoff(
-    const char *text, struct jobq_run_options *options, struct jobq_err *err)
-{
-	const char *dots = strstr(text, "..");
-	char *first =
-	    jobq_xstrndup(text, dots ? (size_t)(dots - text) : strlen(text));
-	enum jobq_status status;
-
-	status =
-	    jobq_duration_parse(first, false, &options->backoff_first_ms, err);
-	if (status == JOBQ_OK)
-		status = jobq_duration_parse(dots ? dots + 2 : first, false,
-		    &options->backoff_most_ms, err);
-	if (status == JOBQ_OK &&
-	    options->backoff_most_ms < options->backoff_first_ms)
-		status = jobq_fail(
-		    err, JOBQ_INVALID, "'%s' ends before it begins", text);
-	free(first);
-	return status;
 }
 
 static enum jobq_status
@@ -210,7 +189,8 @@ jobq_run_parse(const struct jobq_run_words *words,
 	status = parse_codes(words->permanent, options->permanent, err);
 	if (status == JOBQ_OK) {
 		name = "--backoff";
-		status = parse_backoff(words->backoff, options, err);
+		status = jobq_backoff_parse(words->backoff,
+		    &options->backoff_first_ms, &options->backoff_most_ms, err);
 	}
 	if (status == JOBQ_OK && words->halt != NULL) {
 		name = "--halt";

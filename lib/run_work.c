@@ -210,8 +210,8 @@ jobq_run_open(struct jobq_run **out, const struct jobq_run_options *options,
 
 	*out = NULL;
 	run->options = *options;
-	run->backoff =
-	    (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS, 0 };
+	run->backoff = (struct jobq_backoff){ FIRST_BACKOFF_MS, MOST_BACKOFF_MS,
+		0, false };
 	run->hold.due = round_due;
 	run->leave.due = round_due;
 	signal(SIGPIPE, SIG_IGN);

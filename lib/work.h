@@ -24,6 +24,8 @@ struct jobq_work_options {
 	int64_t lease_ms, interval_ms, retry_ms;
 	bool until_empty, until_done;
 	const char *ahead, *flow, *worker;
+	const char *ready, *backoff;
+	bool log_polls;
 	const char *store_url; /* of --store */
 	struct jobq_list queues;
 

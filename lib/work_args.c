@@ -65,6 +65,9 @@ jobq_work_claim_args(struct jobq_words *words,
 	add_number(words, "--interval", options->interval_ms, "ms");
 	add_number(words, "--store-retry", options->retry_ms, "ms");
 	add_text(words, "--worker", options->worker);
+	add_text(words, "--ready", options->ready);
+	add_text(words, "--backoff", options->backoff);
+	add_flag(words, "--log-polls", options->log_polls);
 }
 
 void

@@ -29,7 +29,7 @@ JOBQ_TEST(backoff_is_spread_to_both_sides)
 	int above = 0;
 
 	for (int i = 0; i < 200; i++) {
-		struct jobq_backoff backoff = { 10000, 10000, 0 };
+		struct jobq_backoff backoff = { 10000, 10000, 0, false };
 		int64_t wait = jobq_backoff_fail(&backoff);
 
 		check_near(wait, 10000);
@@ -42,9 +42,9 @@ JOBQ_TEST(backoff_is_spread_to_both_sides)
 
 JOBQ_TEST(backoff_holds_to_bounds_of_its_user)
 {
-	struct jobq_backoff backoff = { 50, 120, 0 };
-	struct jobq_backoff narrow = { 500, 100, 0 };
-	struct jobq_backoff none = { 0, 1000, 0 };
+	struct jobq_backoff backoff = { 50, 120, 0, false };
+	struct jobq_backoff narrow = { 500, 100, 0, false };
+	struct jobq_backoff none = { 0, 1000, 0, false };
 
 	check_near(jobq_backoff_fail(&backoff), 50);
 	check_near(jobq_backoff_fail(&backoff), 100);
@@ -65,4 +65,25 @@ JOBQ_TEST(backoff_tells_the_first_failure_from_the_others)
 	check(!jobq_backoff_fresh(&backoff));
 	jobq_backoff_reset(&backoff);
 	check(jobq_backoff_fresh(&backoff));
+}
+
+JOBQ_TEST(backoff_that_is_exact_has_no_spread)
+{
+	static const int64_t waits[] = { 1000, 2000, 4000, 8000, 16000, 30000,
+		30000, 30000 };
+	struct jobq_backoff backoff = JOBQ_BACKOFF_INIT;
+	struct jobq_err err;
+
+	backoff.exact = true;
+	check_int(jobq_backoff_parse(
+		      "1s..30s", &backoff.first_ms, &backoff.most_ms, &err),
+	    JOBQ_OK);
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		check_int(jobq_backoff_fail(&backoff), waits[i]);
+	jobq_backoff_reset(&backoff);
+	check_int(jobq_backoff_fail(&backoff), 1000);
+	check(jobq_backoff_parse("2s..1s", &backoff.first_ms, &backoff.most_ms,
+		  &err) != JOBQ_OK);
+	check(jobq_backoff_parse(
+		  "x", &backoff.first_ms, &backoff.most_ms, &err) != JOBQ_OK);
 }
