@@ -75,12 +75,11 @@ posted() {
 		same "2 " "$status $stdout"
 		has "$stderr" 'usage: workers-sidecar [api|processor] [-- HANDLER'
 	done
-	API_PORT=x run_apart timeout 20 workers-sidecar
-	same 2 "$status"
-	POLL_INTERVAL=5s run_apart timeout 20 workers-sidecar
-	same 2 "$status"
-	WORKERS_URL=localhost run_apart timeout 20 workers-sidecar
-	same 2 "$status"
+	for args in API_PORT=x POLL_INTERVAL=5s WORKERS_URL=localhost; do
+		run_apart timeout 20 env "$args" workers-sidecar
+		same 2 "$status"
+		[ -n "$stderr" ]
+	done
 	run_apart timeout 20 workers-sidecar --help
 	same 0 "$status"
 	has "$stdout" WORKERS_URL TOOL_API_URL POLL_INTERVAL API_PORT ENVIRONMENT
