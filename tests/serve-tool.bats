@@ -88,8 +88,13 @@ stop() {
 	json '.detail | length == 1 and (.[0] | .type == "json_invalid"
 		and .loc == ["body", 9] and .msg == "JSON decode error"
 		and .input == {} and (.ctx.error | length > 0))' <<<"$answer"
-	execute '{"input":1}' -H 'Content-Type: text/plain'
-	same 415 "$code"
+	same 415 "$(curl -s --unix-socket s -d '{"input":1}' -o /dev/null \
+		-w '%{http_code}' http://localhost/execute)"
+	same 404 "$(curl -s --unix-socket s -o /dev/null -w '%{http_code}' \
+		-H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+		-H 'Sec-WebSocket-Version: 13' \
+		-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \
+		http://localhost/tasks/1/watch)"
 	printf '{"input":"%01048576d"}' 0 >large
 	execute @large
 	same 413 "$code"
