@@ -17,8 +17,9 @@ setup() {
 	mkdir api
 	spawn node "$TOP/tests/support/workers-api.js" api
 	wait_until 20 test -e api/port
-	export WORKERS_URL=http://127.0.0.1:$(<api/port) API_PORT
+	WORKERS_URL=http://127.0.0.1:$(<api/port)
 	API_PORT=$(free_port)
+	export WORKERS_URL API_PORT
 }
 
 free_port() {

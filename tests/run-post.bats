@@ -212,6 +212,33 @@ seen() {
 		json '.event == "completed" and .output == null'
 }
 
+@test "run: --wrap sends the input alone, --unwrap takes a member, as they stand" {
+	local text='{"n":9007199254740993,"z":[1.10,1e400,"\\ud800"]}'
+	{
+		echo "{\"id\":\"a\",\"name\":\"n\",\"input\":$text}"
+		echo '{"id":"b"}'
+	} >in
+	post "$url/echo" --wrap 'in "1"' --unwrap 'in "1"' <in
+	same "$text null" "$(sed -n '/completed/s/.*"output":\(.*\),"seconds".*/\1/p' \
+		out | xargs -d '\n')"
+	same "{\"in \\\"1\\\"\":$text}" "$(requests .body | head -1 | jq -r .)"
+	job='{"id":"c","input":1}'
+	for text in '"body"' '[1]' '{"x":1}' '{' ''; do
+		one "$url/body=$(jq -rn --arg text "$text" '$text | @uri')" \
+			--unwrap y | json '.event == "failed" and .retry == false
+			and .reason == "http" and (.error | startswith("POST to "))'
+	done
+	has "$(one "$url/status=500" --unwrap y)" '"retry":true' 'status 500'
+	has "$(one "$url/bytes=2000" --unwrap y --output-limit 1KiB)" \
+		'longer than --output-limit'
+	for text in '--wrap x -- true' '--unwrap x -- true' \
+		"--post $url --wrap x --body f" "--post $url --unwrap x --result-map f"; do
+		# shellcheck disable=SC2086 # words
+		run_apart jobq-run $text </dev/null
+		same 2 "$status"
+	done
+}
+
 @test "run: programs of --post that fail, fail the job for good" {
 	echo '.input.t + {}' >body.jq
 	echo '{"id":"a","input":{"t":7}}' | post "$url/" --body body.jq || :
