@@ -144,14 +144,15 @@ a/completed {"output":{"by":"tool"}}' "$(posted)"
 	mood 'list 500' 'completed 500'
 	spawn workers-sidecar api -- sh -c 'read -r input; echo "$input" >>ran
 		tail -1 api/log >>before
-		case $input in *bad*) echo no >&2; exit 3 ;; esac; echo done' 2>tool
+		case $input in *bad*) echo no >&2; exit 3 ;; esac
+		echo "list 502" >>api/mood; echo done' 2>tool
 	wait_until 20 grep -q listening tool
 	begun=$(date +%s%N)
 	sidecar processor
 	wait_until 60 states 'failed completed failed'
 	# 1 before a is taken, 2 when it has failed, 4 until the webhook of b is
-	# taken; that begins anew.
-	(($(date +%s%N) - begun >= 7000000000))
+	# taken; that begins anew, though the next poll fails.
+	(($(date +%s%N) - begun >= 8000000000))
 	stop 0
 	said >told
 	same "ERROR - 'API': GET /api/jobs?status=pending was answered 500
@@ -163,9 +164,11 @@ INFO - Processing job b
 INFO - Job b completed successfully
 ERROR - 'API': POST /api/jobs/{id}/completed was answered 500
 WARNING - backing off for 4 s
+ERROR - 'API': GET /api/jobs?status=pending was answered 502
+WARNING - backing off for 1 s
 INFO - Processing job c
 ERROR - job c failed after T: POST to http://localhost:PORT/execute: status 500: {\"error\":\"exit status 3: no\",\"exit\":3}
-WARNING - backing off for 1 s" "$(sed -E 's/[0-9]+\.[0-9]{3} s:/T:/' told)"
+WARNING - backing off for 2 s" "$(sed -E 's/[0-9]+\.[0-9]{3} s:/T:/' told)"
 	same '"bad" "good" "bad"' "$(xargs -d '\n' <ran)"
 	# The tool was called when the webhook of its job had been heard.
 	same '/api/jobs/a/started /api/jobs/b/started /api/jobs/c/started' \

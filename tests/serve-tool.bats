@@ -257,6 +257,27 @@ stop() {
 	same '' "$(pgrep -f 'sleep 73' || :)"
 }
 
+@test "serve: --tool lets in who has the token, and tells anybody its health" {
+	(umask 077 && echo 0123456789abcdef >token)
+	export JOBQ_TOKEN=canary
+	tool --token-file token --health unix:h -- env
+	execute '{"input":1}'
+	same 401 "$code"
+	code=$(curl -s --unix-socket s -d '{"input":1}' -o answer -w '%{http_code}' \
+		-H 'Content-Type: application/json' \
+		-H "Authorization: Bearer $(<token)" http://localhost/execute)
+	same 200 "$code"
+	has "$(jq -r .output answer)" 'JOBQ_ID=' "HOME=$HOME"
+	lacks "$(<answer)" JOBQ_URL canary
+	same '{"status":"healthy"}' "$(curl -s --unix-socket h http://localhost/health)"
+	same 404 "$(curl -s --unix-socket h -d '{"input":1}' -o /dev/null \
+		-w '%{http_code}' -H 'Content-Type: application/json' \
+		http://localhost/execute)"
+	run_apart timeout 20 jobq-serve --tool --listen 0.0.0.0:0 -- cat
+	same 2 "$status"
+	has "$stderr" '--token-file' '--open'
+}
+
 @test "serve: --tool takes every handler of jobq-run, and refuses what is none" {
 	local args
 	mkdir -p plugins/default

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@
 #define DEATHS 5
 #define WITHIN_MS 60000
 #define SWEEP_MS 5000
+#define READS_AT_ONCE 16
 
 /* Our own 3 is closed by the exec: so the child has none. */
 #define NO_FD 3
@@ -106,15 +108,17 @@ feed(struct jobq_runner *runner)
 	runner->writing = more;
 }
 
+/* Reads so often at most: a flood must not hold up the server. */
 static void
-hear(struct jobq_runner *runner)
+hear(struct jobq_runner *runner, int times)
 {
 	struct jobq_reader *reader = &runner->reader;
 	struct jobq_span line;
 	struct jobq_err err;
 	enum jobq_status status;
 
-	while (!reader->eof && jobq_reader_fill(reader, &err) == JOBQ_OK) {
+	while (!reader->eof && times-- > 0 &&
+	       jobq_reader_fill(reader, &err) == JOBQ_OK) {
 		while ((status = jobq_reader_next(reader, &line, &err)) !=
 		       JOBQ_EMPTY)
 			if (status == JOBQ_OK)
@@ -220,7 +224,7 @@ bury(struct jobq_runner *runner)
 	struct jobq_buf how = JOBQ_BUF_INIT;
 	int status;
 
-	hear(runner);
+	hear(runner, INT_MAX);
 	if (!jobq_child_reap(&runner->child, &status, &(struct rusage){ 0 }))
 		return;
 	close_pipes(runner);
@@ -357,12 +361,12 @@ jobq_runner_look(struct jobq_runner *runner)
 	struct epoll_event event;
 
 	/* One at a time: what one does may close what another is about. */
-	for (int i = 0; i < 64 && epoll_wait(runner->epoll, &event, 1, 0) == 1;
+	for (int i = 0; i < 8 && epoll_wait(runner->epoll, &event, 1, 0) == 1;
 	     i++) {
 		if (event.data.u32 == INPUT)
 			feed(runner);
 		else if (event.data.u32 == OUTPUT)
-			hear(runner);
+			hear(runner, READS_AT_ONCE);
 		else
 			bury(runner);
 	}
