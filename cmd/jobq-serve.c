@@ -137,8 +137,6 @@ main(int argc, char **argv)
 	jobq_run_opts_without(
 	    others, run_options, sizeof(run_options) / sizeof(*run_options));
 	jobq_command_start(&command, argc, argv);
-	if (given.health_only && given.health.count == 0)
-		jobq_command_misuse(&command, "--health-only needs --health");
 	if (given.health_only && given.listen.count > 0)
 		jobq_command_misuse(
 		    &command, "--health-only and --listen exclude each other");

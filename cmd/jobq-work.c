@@ -140,7 +140,6 @@ check(void)
 		    "--print goes with none of --events, --health, --lock and "
 		    "--shutdown: those are jobq-work's own");
 	given.store_url = command.store_url;
-	given.health.store_url = command.store_url;
 }
 
 static enum jobq_status

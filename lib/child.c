@@ -269,25 +269,3 @@ jobq_child_reap(
 	jobq_child_forget(child);
 	return true;
 }
-
-pid_t
-jobq_child_fork(int keep_fd)
-{
-	pid_t parent = getpid();
-	sigset_t none;
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	setsid();
-	close(STDOUT_FILENO);
-	if (keep_fd > 3)
-		close_range(3, (unsigned)keep_fd - 1, 0);
-	close_range((unsigned)keep_fd + 1, ~0U, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	return 0;
-}

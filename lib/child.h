@@ -77,13 +77,6 @@ void jobq_child_signal(const struct jobq_child *child, int signal_number);
 bool jobq_child_reap(
     struct jobq_child *child, int *wait_status, struct rusage *usage);
 
-/*
- * As fork(): a child that goes on in this program, in a session of its own,
- * dies with its parent, and has no signal blocked and of all descriptors
- * only standard input, standard error and keep_fd.
- */
-pid_t jobq_child_fork(int keep_fd);
-
 struct jobq_process {
 	pid_t pid;
 	/* As /proc numbers them, which is not our way in a pid namespace

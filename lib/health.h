@@ -1,14 +1,16 @@
 /*
- * Whether this process is at work, told over HTTP by a child of its own, so
- * that no client can hold the work up:
+ * What jobq-work tells of itself over HTTP, and how it comes to the process
+ * that answers: a jobq-serve --health-only of its own, so that no client can
+ * hold the work up. jobq-work opens the socket and keeps what is told in
+ * memory that both see; jobq-serve gets the memory as its standard input, the
+ * socket as descriptor 3, and the variable JOBQ_HEALTH_OF with the pid of its
+ * parent. That is private between the two and not to be relied on.
  *
  *   GET /health, /health/ready   200, or 503 while the stages do not run
  *                                or, where it is asked, the store is away
  *   GET /health/live             200 as long as there is an answer
  *
- * with a small JSON object, its own or one that was given. At most 64
- * connections, of each 8 KiB and 10 s; when there are more the oldest is
- * closed. What is told is kept in memory that both processes see.
+ * with a small JSON object, jobq's own or one that was given.
  */
 #ifndef JOBQ_HEALTH_H
 #define JOBQ_HEALTH_H
@@ -16,9 +18,10 @@
 #include "buf.h"
 #include "status.h"
 
-#include <sys/types.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#define JOBQ_HEALTH_OF "JOBQ_HEALTH_OF"
 
 struct jobq_health_state {
 	atomic_bool ready;
@@ -31,10 +34,11 @@ struct jobq_health_state {
 struct jobq_health_options {
 	const char *where; /* NULL: none of this is wanted */
 	bool asks_store;
-	const char *store_url; /* of --store */
 	/* Bodies, JSON; {error} in the last is why, as a JSON string. */
 	const char *live, *ready, *unready;
 };
+
+/* --- who tells ------------------------------------------------------------ */
 
 struct jobq_health;
 
@@ -52,17 +56,30 @@ const char *jobq_health_where(const struct jobq_health *health);
 
 struct jobq_health_state *jobq_health_state(struct jobq_health *health);
 
+/* What the one who answers gets as descriptors 0 and 3; health's own. */
+int jobq_health_memory_fd(const struct jobq_health *health);
+int jobq_health_listen_fd(const struct jobq_health *health);
+
+/* --- who answers ---------------------------------------------------------- */
+
+#define JOBQ_HEALTH_LISTEN_FD 3
+
+/* Texts are NULL where the answer is jobq's own; all stay for ever. */
+struct jobq_health_told {
+	const struct jobq_health_state *state;
+	bool asks_store;
+	const char *live, *ready, *unready;
+};
+
 /*
- * Starts the child that answers; it dies with this process. Its pid, or -1.
+ * Takes what the parent has handed over, and the variable out of the
+ * environment. JOBQ_EMPTY when this process is nobody's to answer for;
+ * JOBQ_CONFIG when what was handed over is not that.
  */
-pid_t jobq_health_start(struct jobq_health *health);
+enum jobq_status jobq_health_take(
+    struct jobq_health_told *told, struct jobq_err *err);
 
-/* The child's work, in health_http.c: answers for ever. */
-_Noreturn void jobq_health_serve(int listen_fd,
-    const struct jobq_health_options *options,
-    const struct jobq_health_state *state);
-
-/* The same file: adds the body unready, with its {error} filled in. */
+/* Adds the body unready, with its {error} filled in. */
 void jobq_health_put_unready(
     struct jobq_buf *out, const char *body, const char *error);
 

@@ -33,7 +33,6 @@
 #define SWEEP_MS 50
 #define SWEEP_MOST_MS 10000
 #define END_LEAST_MS 5000
-#define REVIVE_MS 1000
 #define READER_MS 1000 /* after a stop the reader has so long */
 
 static void
@@ -43,7 +42,7 @@ finish(struct jobq_work *work, enum jobq_status status)
 	jobq_loop_stop(work->loop);
 }
 
-/* What is told outside: to the health child and to the supervisor. */
+/* What is told outside: by the teller of health and to the supervisor. */
 void
 jobq_work_publish(struct jobq_work *work)
 {
@@ -164,8 +163,8 @@ start_circle(struct jobq_work *work)
 
 /* --- its end ------------------------------------------------------------- */
 
-static void
-put_end(struct jobq_buf *out, const struct jobq_stage *stage)
+void
+jobq_work_put_end(struct jobq_buf *out, const struct jobq_stage *stage)
 {
 	if (WIFSIGNALED(stage->wait_status))
 		jobq_buf_printf(out, "%s was killed by signal %d (%s)",
@@ -196,9 +195,9 @@ death(struct jobq_work *work)
 	struct jobq_buf text = JOBQ_BUF_INIT;
 	int64_t wait_ms;
 
-	put_end(&text, &work->stage[JOBQ_CLAIM]);
+	jobq_work_put_end(&text, &work->stage[JOBQ_CLAIM]);
 	jobq_buf_puts(&text, ", ");
-	put_end(&text, &work->stage[JOBQ_RUN]);
+	jobq_work_put_end(&text, &work->stage[JOBQ_RUN]);
 	if (now_ms - work->begun_ms >= MINUTE_MS)
 		jobq_backoff_reset(&work->backoff);
 	work->empty_from_ms = now_ms + jobq_work_lease_ms(work->options);
@@ -305,10 +304,7 @@ jobq_work_look(struct jobq_work *work)
 	for (int i = 0; i < JOBQ_STAGES; i++)
 		ended[i] = work->stage[i].ended;
 	jobq_circle_reap(work);
-	if (work->health != NULL && work->health_pid == 0 &&
-	    work->revive.at_ms == 0)
-		jobq_timer_set(
-		    work->loop, &work->revive, work->health_ms + REVIVE_MS);
+	jobq_work_health_look(work);
 	if (!work->runs)
 		return;
 	any = ended[JOBQ_CLAIM] || ended[JOBQ_RUN];
@@ -359,19 +355,6 @@ step_due(void *context)
 /* --- the whole ----------------------------------------------------------- */
 
 static void
-revive_due(void *context)
-{
-	struct jobq_work *work = context;
-
-	work->health_ms = jobq_mono_ms();
-	work->health_pid = jobq_health_start(work->health);
-	if (work->health_pid > 0)
-		return;
-	work->health_pid = 0;
-	jobq_timer_set(work->loop, &work->revive, work->health_ms + REVIVE_MS);
-}
-
-static void
 watchdog_due(void *context)
 {
 	struct jobq_work *work = context;
@@ -389,8 +372,8 @@ open_timers(struct jobq_work *work)
 	work->sweep = (struct jobq_timer){ .due = sweep_due, .context = work };
 	work->watchdog =
 	    (struct jobq_timer){ .due = watchdog_due, .context = work };
-	work->revive =
-	    (struct jobq_timer){ .due = revive_due, .context = work };
+	work->revive = (struct jobq_timer){ .due = jobq_work_health_start,
+		.context = work };
 	if (work->notify.watchdog_ms > 0)
 		watchdog_due(work);
 }
@@ -405,8 +388,8 @@ open_all(struct jobq_work *work, struct jobq_err *err)
 	status = jobq_circle_open(work, err);
 	if (status == JOBQ_OK)
 		status = jobq_notify_open(&work->notify, err);
-	if (status == JOBQ_OK && options->health.where != NULL)
-		status = jobq_health_open(&options->health, &work->health, err);
+	if (status == JOBQ_OK)
+		status = jobq_work_health_open(work, err);
 	if (status == JOBQ_OK)
 		status = jobq_circle_rehearse(work, err);
 	if (status != JOBQ_OK)
@@ -421,7 +404,7 @@ open_all(struct jobq_work *work, struct jobq_err *err)
 	if (work->health != NULL) {
 		jobq_log(JOBQ_INFO, "health is told at %s",
 		    jobq_health_where(work->health));
-		revive_due(work);
+		jobq_work_health_start(work);
 	}
 	return JOBQ_OK;
 }
@@ -430,9 +413,7 @@ static void
 close_all(struct jobq_work *work)
 {
 	jobq_copier_free(work->copier);
-	if (work->health_pid > 0)
-		kill(work->health_pid, SIGKILL);
-	jobq_health_close(work->health);
+	jobq_work_health_close(work);
 	jobq_notify_close(&work->notify);
 	jobq_loop_free(work->loop);
 	jobq_circle_close(work);

@@ -210,7 +210,7 @@ is_own(const struct jobq_work *work, pid_t pid)
 	for (int i = 0; i < JOBQ_STAGES; i++)
 		if (pid == work->stage[i].child.pid)
 			return true;
-	return pid == work->health_pid;
+	return pid == work->teller.child.pid;
 }
 
 static bool
@@ -234,9 +234,6 @@ jobq_circle_reap(struct jobq_work *work)
 		    jobq_child_reap(&stage->child, &stage->wait_status, &usage))
 			stage->ended = true;
 	}
-	if (work->health_pid > 0 &&
-	    waitpid(work->health_pid, NULL, WNOHANG) == work->health_pid)
-		work->health_pid = 0;
 	jobq_processes_children(work->spawner, &work->children);
 	for (size_t i = 0; i < work->children.count; i++)
 		if (!is_own(work, work->children.item[i].pid))

@@ -1,6 +1,7 @@
 /*
  * Shared by the files of jobq-work: work.c decides, work_circle.c makes and
- * ends processes, work_args.c knows their command lines.
+ * ends processes, work_health.c keeps the one that tells health, work_args.c
+ * knows their command lines.
  */
 #ifndef JOBQ_WORK_INSIDE_H
 #define JOBQ_WORK_INSIDE_H
@@ -37,8 +38,8 @@ struct jobq_work {
 	struct jobq_copier *copier; /* or NULL */
 	struct jobq_health *health; /* or NULL */
 	struct jobq_notify notify;
-	pid_t health_pid;  /* 0: to be started */
-	int64_t health_ms; /* when it was started last */
+	struct jobq_stage teller; /* jobq-serve, which tells the health */
+	int64_t teller_ms;	  /* when it was started last */
 
 	/* Children from before the start are not ours to end. */
 	pid_t *inherited;
@@ -52,7 +53,7 @@ struct jobq_work {
 	struct jobq_timer ask;	    /* the runner is told to stop */
 	struct jobq_timer bound;    /* --shutdown, then the steps of force */
 	struct jobq_timer watchdog; /* a sign of life is due */
-	struct jobq_timer revive;   /* the child that answers is made anew */
+	struct jobq_timer revive;   /* the teller is started anew */
 
 	bool runs;    /* a circle is there, whole or not */
 	bool partial; /* it ends when a lease is over, not when all is done */
@@ -74,8 +75,11 @@ struct jobq_work {
 /* work.c: sees who is gone, and does what follows from that. */
 void jobq_work_look(struct jobq_work *work);
 
-/* Tells the health child and the supervisor how it stands. */
+/* Tells the teller of health and the supervisor how it stands. */
 void jobq_work_publish(struct jobq_work *work);
+
+/* Adds how a stage or the teller has ended: "jobq-run exited 1". */
+void jobq_work_put_end(struct jobq_buf *out, const struct jobq_stage *stage);
 
 /* The end after a stop; clean: no job was left to its lease. */
 void jobq_work_stopped(struct jobq_work *work, bool clean);
@@ -84,6 +88,18 @@ void jobq_work_stopped(struct jobq_work *work, bool clean);
 void jobq_work_stop_timers(struct jobq_work *work);
 void jobq_work_signals(struct jobq_work *work);
 void jobq_work_reader_gone(void *work, int error);
+
+/*
+ * work_health.c: finds the command that tells the health and opens what it
+ * gets; starts it, takes in its end and starts it anew, ends it. Only open
+ * may be called where no health is wanted: it does nothing then, as look and
+ * close do.
+ */
+enum jobq_status jobq_work_health_open(
+    struct jobq_work *work, struct jobq_err *err);
+void jobq_work_health_start(void *work);
+void jobq_work_health_look(struct jobq_work *work);
+void jobq_work_health_close(struct jobq_work *work);
 
 /* work_circle.c: paths and environments of the stages. */
 enum jobq_status jobq_circle_open(struct jobq_work *work, struct jobq_err *err);

@@ -88,6 +88,7 @@ pending_is() {
 
 # sidecar OPTION...: in the background, its stderr in err, its exit in code.
 sidecar() {
+	[ -x "$JOBQ_BUILD/bin/jobq-serve" ] || skip 'there is no jobq-serve'
 	rm -f pid code
 	spawn sh -c '
 		trap "" TERM

@@ -50,6 +50,8 @@ slow() {
 fake() {
 	mkdir -p fake/bin
 	cp "$JOBQ_BUILD"/bin/jobq-{work,claim,run} fake/bin
+	[ ! -x "$JOBQ_BUILD/bin/jobq-serve" ] ||
+		cp "$JOBQ_BUILD/bin/jobq-serve" fake/bin
 	ln -sfn "$JOBQ_BUILD/drivers" fake/drivers
 	ln -sfn "$TOP/share" fake/share
 	printf '#!/bin/sh\n%s\n' "$2" >"fake/bin/$1"
@@ -568,8 +570,15 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
 	same 2 "$status"
 }
 
-@test "work: --health answers over TCP and is made anew when it dies" {
-	work -v --health 127.0.0.1:0 -- true
+# has_server: for the cases with --health.
+has_server() {
+	[ -x "$JOBQ_BUILD/bin/jobq-serve" ] || skip 'there is no jobq-serve'
+}
+
+@test "work: --health answers over TCP, does not hold up work, and comes back" {
+	local teller again
+	has_server
+	work -v --health 127.0.0.1:0 -- sh -c 'env >env.new; mv env.new env'
 	wait_until 20 grep -q 'health is told at' work.err
 	where=$(sed -n 's/.*health is told at //p' work.err)
 	wait_until 20 gives 200 "$where" /health
@@ -577,17 +586,37 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' \
 		'.status == "ok" and .stages.claim == $claim and .circles == 1'
 	gives 200 "$where" '/health/live?x=1' | json '.status == "ok"'
 	gives 404 "$where" /
+	gives 404 "$where" /v1/info
 	gives 404 "$where" /health/other
 	gives 405 "$where" /health POST
-	health=$(stage work)
-	kill -KILL "$health"
-	wait_until 20 another work "$health"
+	# What answers to anybody cannot tell what it was never given.
+	teller=$(stage serve)
+	not grep -zq '^JOBQ_URL=' "/proc/$teller/environ"
+	kill -STOP "$teller"
+	push_jobs 1
+	once 1 "stage = 4"
+	not grep -E '^(JOBQ_URL|JOBQ_HEALTH|LISTEN_)' env
+	kill -KILL "$teller"
+	wait_until 20 another serve "$teller"
 	wait_until 20 gives 200 "$where" /health
-	send TERM work
-	ends 0
+	grep -q 'jobq-serve was killed by signal 9 .* started again' work.err
+	again=$(stage serve)
+	kill -KILL "$(<work.pid)"
+	wait_until 20 gone "$again"
+}
+
+@test "work: --health without jobq-serve says so at once, exit 2" {
+	fake jobq-run 'exit 1'
+	rm -f fake/bin/jobq-serve
+	run_apart timeout 30 fake/bin/jobq-work --health unix:h.sock -- true
+	same 2 "$status"
+	same 1 "${#stderr_lines[@]}"
+	has "$stderr" "$PWD/fake/bin/jobq-serve" libwebsockets
+	not test -e h.sock
 }
 
 @test "work: --health bounds its clients, and they do not hide the answer" {
+	has_server
 	work --health unix:h.sock -- true
 	wait_until 20 gives 200 unix:h.sock /health
 	same 600 "$(stat -c %a h.sock)"
@@ -604,19 +633,22 @@ def ask(text):
         link.sendall(text)
     except BrokenPipeError:
         pass
-    return link.makefile("rb").readline()
-idle = [connect() for i in range(70)]
-assert b" 200 " in ask(b"GET /health HTTP/1.1\r\n\r\n")
+    return link.makefile("rb").read().split(b"\r\n", 1)[0]
+idle = [connect() for i in range(262)]
+assert b" 200 " in ask(b"GET /health HTTP/1.1\r\nHost: any\r\n\r\n")
 for link in idle[:6]:                  # the oldest made room
     assert link.recv(1) == b""
-idle[60].setblocking(False)
+idle[200].setblocking(False)
 try:
-    raise AssertionError(idle[60].recv(1))
+    raise AssertionError(idle[200].recv(1))
 except BlockingIOError:
     pass
-assert b" 431 " in ask(b"GET /" + b"x" * 9000)
+assert b" 414 " in ask(b"GET /" + b"x" * 9000)
+assert b" 431 " in ask(b"GET / HTTP/1.1\r\nA: " + b"x" * 17000)
 assert b" 400 " in ask(b"rubbish\r\n\r\n")
 assert b" 400 " in ask(b"GET  /health HTTP/1.1\r\n\r\n")
+assert b" 400 " in ask(b"GET /health HTTP/1.1\r\n\r\n") # no Host
+assert b" 200 " in ask(b"HEAD /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
 parts = connect()
 for byte in b"GET /health HTTP/1.0\r\n\r\n":
     parts.sendall(bytes([byte]))
@@ -627,6 +659,7 @@ assert b" 200 " in parts.makefile("rb").readline()'
 }
 
 @test "work: --health says 503 while no circle runs, and takes a dead socket" {
+	has_server
 	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("h.sock")'
 	fake jobq-run 'exit 1'
 	background work fake/bin/jobq-work --health unix:h.sock -- true
@@ -642,6 +675,7 @@ assert b" 200 " in parts.makefile("rb").readline()'
 }
 
 @test "work: --health-store is ready only while the store answers" {
+	has_server
 	make_picky_store
 	work -S "$picky" --health unix:h.sock --health-store \
 		--health-unready '{"error":{error},"again":{error}}' -- true
@@ -654,18 +688,21 @@ assert b" 200 " in parts.makefile("rb").readline()'
 	gives 200 unix:h.sock /health/live
 	rm away
 	wait_until 20 gives 200 unix:h.sock /health/ready
-	# Who asks is made anew, too.
-	asks=$(pgrep -P "$(stage work)")
+	# The one who asks is started again, and ends with the work.
+	teller=$(stage serve)
+	not grep -zq "$picky" "/proc/$teller/cmdline"
 	: >away
-	kill -KILL "$asks"
-	wait_until 20 eval 'pgrep -P "$(stage work)" | grep -vx "$asks"'
+	kill -KILL "$teller"
+	wait_until 20 another serve "$teller"
 	wait_until 20 eval 'gives 503 unix:h.sock /health | grep "disk is in"'
+	teller=$(stage serve)
 	send TERM work
 	ends 0
-	wait_until 20 eval '! pgrep -f "unix:h.sock --health-store"'
+	wait_until 20 gone "$teller"
 }
 
 @test "work: --health-store does not wait for a store that hangs" {
+	has_server
 	make_picky_store
 	sed -i "2i while [ -e '$PWD/hangs' ]; do sleep 0.05; done" \
 		adapters/picky/store
@@ -684,6 +721,7 @@ assert b" 200 " in parts.makefile("rb").readline()'
 
 @test "work: the bodies of --health can be given" {
 	local option
+	has_server
 	work --health unix:h.sock --health-live '{"status": "alive"}' \
 		--health-ready '{"status":"ready","n":1.10}' \
 		--health-unready '{"why":{error}}' -- true

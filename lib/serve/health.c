@@ -2,13 +2,15 @@
  * Whether this server is well, and what it is. Ready means that the store
  * answers: it is asked by a call of its own when somebody wants to know, and
  * what it said counts for a second and until the next has answered, so that
- * a thousand questions are one.
+ * a thousand questions are one. Who was started by a jobq-work tells of that
+ * instead (told.h).
  */
 #include "routes.h"
 #include "server.h"
 #include "tool.h"
 
 #include "clock.h"
+#include "told.h"
 
 #include <string.h>
 
@@ -49,7 +51,9 @@ jobq_route_health(struct jobq_request *request)
 	struct jobq_server *server = request->server;
 	struct jobq_buf text = JOBQ_BUF_INIT;
 
-	if (server->draining) {
+	if (server->told != NULL) {
+		jobq_told_ready(server->told, request);
+	} else if (server->draining) {
 		say(request, false, "the server is being stopped");
 	} else if (server->tool != NULL) {
 		say(request, jobq_tool_is_well(server->tool),
@@ -68,7 +72,10 @@ jobq_route_health(struct jobq_request *request)
 void
 jobq_route_live(struct jobq_request *request)
 {
-	say(request, true, NULL);
+	if (request->server->told != NULL)
+		jobq_told_live(request->server->told, request);
+	else
+		say(request, true, NULL);
 }
 
 void

@@ -42,7 +42,7 @@ struct jobq_pool {
 	struct queue waiting, done;
 	size_t count;
 	bool grouping, stopping;
-	pthread_t *thread; /* the last one is the hearer */
+	pthread_t *thread; /* behind the workers the hearer, if any */
 	size_t threads;
 	int stop_fd;
 	struct jobq_store *first; /* opened before there were threads */
@@ -199,7 +199,7 @@ make(struct jobq_pool *pool, struct jobq_store **store,
 
 	if (*store == NULL)
 		status = jobq_store_open(
-		    pool->options.url, JOBQ_STORE_CREATE, store, &err);
+		    pool->options.url, pool->options.mode, store, &err);
 	if (status != JOBQ_OK) {
 		for (struct jobq_pool_call *call = calls; call;
 		     call = call->next) {
@@ -320,7 +320,7 @@ open_first(struct jobq_pool *pool, struct jobq_buf *about, struct jobq_err *err)
 {
 	struct jobq_err why;
 	enum jobq_status status = jobq_store_open(
-	    pool->options.url, JOBQ_STORE_CREATE, &pool->first, &why);
+	    pool->options.url, pool->options.mode, &pool->first, &why);
 
 	if (status == JOBQ_OK) {
 		tell_about(pool->first, about);
@@ -338,11 +338,12 @@ open_first(struct jobq_pool *pool, struct jobq_buf *about, struct jobq_err *err)
 static void
 start(struct jobq_pool *pool)
 {
-	size_t wanted = pool->options.threads + 1;
+	size_t workers = pool->options.threads;
+	size_t wanted = workers + (pool->options.rang != NULL);
 
 	pool->thread = jobq_xcalloc(wanted, sizeof(*pool->thread));
 	for (size_t i = 0; i < wanted; i++) {
-		bool hears = i + 1 == wanted;
+		bool hears = i == workers;
 
 		if (pthread_create(&pool->thread[i], NULL,
 			hears ? hear_always : work, pool) != 0)
@@ -364,10 +365,10 @@ jobq_pool_open(const struct jobq_pool_options *options, struct jobq_pool **out,
 	pool->waiting.end = &pool->waiting.first;
 	pool->done.end = &pool->done.first;
 	pool->stop_fd = eventfd(0, EFD_CLOEXEC);
-	status = open_first(pool, about, err);
+	status = options->opens_later ? JOBQ_OK : open_first(pool, about, err);
 	if (status == JOBQ_OK) {
 		start(pool);
-		if (pool->threads < 2)
+		if (pool->threads < 1 + (options->rang != NULL))
 			status = jobq_fail(err, JOBQ_IO,
 			    "unable to start threads for the store");
 	}

@@ -40,11 +40,17 @@ struct jobq_pool_call {
 
 struct jobq_pool_options {
 	const char *url; /* as of jobq_store_open() */
+	enum jobq_store_mode mode;
 	size_t threads;
 	size_t most_calls; /* that may wait */
+	/* The first call opens the store: until then it is not asked for. */
+	bool opens_later;
 	/* Called in any thread when jobq_pool_finish() has work. */
 	void (*wake)(void *context);
-	/* Called in a thread of the pool: the store told that it changed. */
+	/*
+	 * Called in a thread of the pool: the store told that it changed.
+	 * NULL: nobody listens to it.
+	 */
 	void (*rang)(void *context);
 	/* Called for each call that is done, before its done(). */
 	void (*seen)(void *context, const struct jobq_pool_call *call);
@@ -55,7 +61,8 @@ struct jobq_pool_options {
  * Opens the store once, to tell what is wrong with it at once: what is
  * wrong for good (JOBQ_CONFIG and its like) fails; a store that is away
  * does not. Starts the threads. What clients may know of the store is added
- * to about: members of a JSON object, each with a comma before it.
+ * to about: members of a JSON object, each with a comma before it. With
+ * opens_later nothing is known of it.
  */
 enum jobq_status jobq_pool_open(const struct jobq_pool_options *options,
     struct jobq_pool **pool, struct jobq_buf *about, struct jobq_err *err);

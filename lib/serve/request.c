@@ -39,7 +39,8 @@ jobq_request_answer(struct jobq_request *request, int status, const char *type,
 	if (request->answered)
 		return;
 	request->answered = true;
-	if (request->server->draining)
+	/* Who asks for a worker's health keeps no descriptor of it. */
+	if (request->server->draining || request->server->told != NULL)
 		request->closes = true;
 	jobq_answer_head(&request->out, status, type,
 	    status == 304 ? -1 : (long long)len, !request->closes, more);

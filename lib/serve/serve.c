@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "health.h"
 #include "log.h"
 #include "mem.h"
 #include "notify.h"
@@ -9,6 +10,7 @@
 #include "metrics.h"
 #include "server.h"
 #include "tool.h"
+#include "told.h"
 #include "topic.h"
 #include "watch.h"
 
@@ -68,6 +70,20 @@ open_door(struct jobq_server *server, const char *where, bool health,
 	return check_door(server->options, door, err);
 }
 
+static enum jobq_status
+adopt_door(struct jobq_server *server, int fd, struct jobq_err *err)
+{
+	struct jobq_door *door = add_door(server);
+	enum jobq_status status = jobq_listen_adopt(&door->listener, fd, err);
+
+	if (status != JOBQ_OK)
+		return status;
+	door->reach = server->options->health_only ? JOBQ_REACH_HEALTH
+		      : door->listener.loopback	   ? JOBQ_REACH_LOCAL
+						   : JOBQ_REACH_NETWORK;
+	return check_door(server->options, door, err);
+}
+
 /* The sockets that systemd hands over, sd_listen_fds(3). */
 static enum jobq_status
 adopt_doors(struct jobq_server *server, size_t *count, struct jobq_err *err)
@@ -83,14 +99,7 @@ adopt_doors(struct jobq_server *server, size_t *count, struct jobq_err *err)
 	    jobq_int_parse(fds, 1, 64, &listed, NULL) != JOBQ_OK)
 		return JOBQ_OK;
 	for (int i = 0; i < listed && status == JOBQ_OK; i++) {
-		struct jobq_door *door = add_door(server);
-
-		status = jobq_listen_adopt(&door->listener, HANDED_FD + i, err);
-		door->reach = server->options->health_only ? JOBQ_REACH_HEALTH
-			      : door->listener.loopback	   ? JOBQ_REACH_LOCAL
-							   : JOBQ_REACH_NETWORK;
-		if (status == JOBQ_OK)
-			status = check_door(server->options, door, err);
+		status = adopt_door(server, HANDED_FD + i, err);
 		++*count;
 	}
 	unsetenv("LISTEN_PID");
@@ -112,6 +121,12 @@ open_doors(struct jobq_server *server, struct jobq_err *err)
 		status = open_door(server, DEFAULT_LISTEN, false, err);
 	for (size_t i = 0; i < options->health.count && status == JOBQ_OK; i++)
 		status = open_door(server, options->health.item[i], true, err);
+	if (status == JOBQ_OK && server->told != NULL)
+		status = adopt_door(server, JOBQ_HEALTH_LISTEN_FD, err);
+	if (status == JOBQ_OK && server->doors == 0)
+		status = jobq_fail(err, JOBQ_CONFIG,
+		    "--health-only needs --health, or a socket that a "
+		    "supervisor hands over; see jobq-serve --help");
 	return status;
 }
 
@@ -137,6 +152,7 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 {
 	struct jobq_pool_options options = {
 		.url = server->options->store_url,
+		.mode = JOBQ_STORE_CREATE,
 		.threads = THREADS,
 		.most_calls = CALLS_MOST,
 		.wake = jobq_web_wake,
@@ -144,9 +160,17 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 		.seen = seen,
 		.context = server,
 	};
-
 	enum jobq_status status;
 
+	/* There the store is its worker's, and away or not is the answer. */
+	if (server->told != NULL) {
+		if (!jobq_told_asks_store(server->told))
+			return JOBQ_OK;
+		options.mode = JOBQ_STORE_READ;
+		options.threads = 1;
+		options.opens_later = true;
+		options.rang = NULL;
+	}
 	jobq_buf_puts(&server->about,
 	    "{\"name\":\"jobq-serve\",\"version\":\"" JOBQ_VERSION "\"");
 	status = jobq_pool_open(&options, &server->pool, &server->about, err);
@@ -174,9 +198,10 @@ read_files(struct jobq_server *server)
 static void
 tell_start(const struct jobq_server *server)
 {
+	/* jobq-work has said so itself. */
 	for (size_t i = 0; i < server->doors; i++)
-		jobq_log(JOBQ_INFO, "listening at %s%s",
-		    server->door[i].listener.where.data,
+		jobq_log(server->told != NULL ? JOBQ_DEBUG : JOBQ_INFO,
+		    "listening at %s%s", server->door[i].listener.where.data,
 		    server->door[i].reach == JOBQ_REACH_HEALTH
 			? " (health alone)"
 			: "");
@@ -189,6 +214,7 @@ close_server(struct jobq_server *server)
 	/* Calls that are done answer requests, which the loop still has. */
 	jobq_tool_close(server);
 	jobq_pool_close(server->pool);
+	jobq_told_free(server->told);
 	jobq_web_close(server);
 	jobq_http_free(server->http);
 	jobq_topics_free(server->topics);
@@ -215,7 +241,10 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 	server.topics = jobq_topics_new(&server);
 	server.metrics = jobq_metrics_new();
 	server.guard.allowed_hosts = &options->allowed_hosts;
-	status = jobq_notify_open(&server.notify, err);
+	if (options->health_only)
+		status = jobq_told_open(&server.told, err);
+	if (status == JOBQ_OK)
+		status = jobq_notify_open(&server.notify, err);
 	if (status == JOBQ_OK && options->token_file != NULL)
 		status = jobq_guard_read_token(
 		    &server.guard, options->token_file, err);
@@ -238,6 +267,8 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 	if (options->tool == NULL && !options->health_only)
 		read_files(&server);
 	if (status == JOBQ_OK) {
+		if (server.told != NULL)
+			jobq_told_tick(server.told, server.pool);
 		for (size_t i = 0; i < server.doors; i++)
 			jobq_gate_listen(server.gate, &server.door[i].listener);
 		tell_start(&server);
@@ -261,6 +292,8 @@ jobq_server_tick(struct jobq_server *server)
 {
 	int64_t second = jobq_mono_ms() / 1000;
 
+	if (server->told != NULL)
+		jobq_told_tick(server->told, server->pool);
 	if (server->notify.watchdog_ms > 0)
 		jobq_notify_send(&server->notify, "WATCHDOG=1");
 	if (server->pool != NULL)

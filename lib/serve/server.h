@@ -27,6 +27,7 @@ struct jobq_door {
 	enum jobq_reach reach;
 };
 
+struct jobq_told;
 struct jobq_topics;
 struct jobq_metrics;
 struct jobq_tool;
@@ -40,6 +41,7 @@ struct jobq_server {
 	struct jobq_http *http;
 	struct jobq_pool *pool; /* NULL: without a store */
 	struct jobq_tool *tool; /* NULL: over a store */
+	struct jobq_told *told; /* the jobq-work whose health it is, or NULL */
 	struct jobq_topics *topics;
 	struct jobq_buf about; /* /v1/info */
 	unsigned where;	       /* the sets of routes that are served */
