@@ -140,17 +140,22 @@ for text in seen:
 }
 
 @test "secrets: jobq-work hands it to no command line" {
+	local health=() serve=()
+	if [ -x "$JOBQ_BUILD/bin/jobq-serve" ]; then
+		health=(--health unix:h.sock --health-store)
+		serve=("jobq-serve --health-only")
+	fi
 	echo '{"id":"a"}' | JOBQ_URL=$url jobq-push >/dev/null
 	rm lines passwords
-	background work jobq-work -S "$url" --interval 0.1 -- sh -c \
+	background work jobq-work -S "$url" --interval 0.1 "${health[@]}" -- sh -c \
 		'env >seen; tr "\0" "\n" </proc/$PPID/environ >>seen
 		: >there; exec sleep 60'
 	wait_until 20 test -s work.err
 	watch "$(<work.pid)" there >shown
 	has "$(<shown)" "jobq-work -S ***" "jobq-claim --ring" "jobq-run --jobs" \
-		"sleep 60"
+		"sleep 60" "${serve[@]}"
 	lacks "$(<shown)" canary
-	lacks "$(<seen)" canary "$encoded"
+	lacks "$(<seen)" canary "$encoded" JOBQ_URL JOBQ_HEALTH LISTEN_
 	send TERM work
 	exits 0 work
 	cp work.err err
