@@ -59,7 +59,8 @@ checked(struct jobq_pool_call *call)
 	if (status == 0)
 		status = jobq_watch_refuse(server, &why);
 	if (status == 0)
-		status = jobq_watch_check(server, &call->answer, &why);
+		status = jobq_watch_check(
+		    server, &call->answer, &waiting->wish, &why);
 	if (status != 0)
 		refuse(server, waiting->arrival, status, why);
 	else

@@ -13,6 +13,7 @@
 #define BUCKETS 1024
 #define LOOK_MS 10000
 #define IDS_MOST 500
+#define LINES_MOST 250 /* at once: a ring that is empty has room for them */
 
 struct jobq_topics {
 	struct jobq_server *server;
@@ -235,7 +236,7 @@ put_request(struct jobq_topics *topics, struct jobq_buf *out)
 	int64_t since = INT64_MAX;
 	size_t ids = 0;
 
-	jobq_buf_puts(out, "{\"limit\":500,\"ids\":[");
+	jobq_buf_printf(out, "{\"limit\":%d,\"ids\":[", LINES_MOST);
 	for (; topics->left > 0 && ids < IDS_MOST; topics->left--) {
 		struct jobq_topic *topic = topics->bucket[topics->turn];
 

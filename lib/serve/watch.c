@@ -3,8 +3,10 @@
  * pages of the store's log, however long that is and however slow the client:
  * only one page at a time is in memory. Where the last page ends the topic
  * goes on, whose ring holds what came since; from then on the watcher counts
- * the moments of the ring. One that is so slow that the ring has lost what it
- * wanted next is told of the gap, and goes on with the oldest there is.
+ * the moments of the ring. When the ring has lost what it wanted next, it goes
+ * back to the log; one who takes events and has fallen far behind is told of
+ * the gap instead, and goes on with the oldest there is: it can ask again,
+ * while who takes plain lines could not say where to begin.
  *
  * The output of a run comes in pieces as it goes, and whole with its end; the
  * last lines of it often only there. So lines are counted, and at the end
@@ -29,6 +31,7 @@
 #define PAGE_LINES 64
 #define PAGES_BYTES ((size_t)64 << 20) /* of all; over it pages are of one */
 #define ASK_MS 10000
+#define GAP_MOMENTS 4096 /* fewer that are lost are read from the log */
 
 struct watcher {
 	struct jobq_channel channel;
@@ -131,23 +134,14 @@ take(struct watcher *watcher, const struct jobq_moment *moment)
 static void
 show_gap(struct watcher *watcher)
 {
-	struct jobq_topic *topic = watcher->topic;
-	uint64_t lost = topic->number - watcher->number;
+	const struct jobq_topic *topic = watcher->topic;
 
-	if (watcher->wish.json) {
-		jobq_buf_printf(&watcher->pending,
-		    "{\"event\":\"gap\",\"gap\":true,\"id\":\"%s\","
-		    "\"from\":%lld,\"since\":%lld,\"until\":%lld}\n",
-		    topic->id, (long long)watcher->cursor,
-		    (long long)watcher->cursor, (long long)topic->base);
-	} else {
-		jobq_buf_printf(&watcher->pending,
-		    "[gap: %llu events since %lld are left out]\n",
-		    (unsigned long long)lost, (long long)watcher->cursor);
-		/* What was shown of the run is not known any more. */
-		watcher->shown = SIZE_MAX;
-	}
-	watcher->server->dropped += lost;
+	jobq_buf_printf(&watcher->pending,
+	    "{\"event\":\"gap\",\"gap\":true,\"id\":\"%s\",\"from\":%lld,"
+	    "\"since\":%lld,\"until\":%lld}\n",
+	    topic->id, (long long)watcher->cursor, (long long)watcher->cursor,
+	    (long long)topic->base);
+	watcher->server->dropped += topic->number - watcher->number;
 	watcher->number = topic->number;
 	watcher->cursor = topic->base;
 }
@@ -247,7 +241,11 @@ take_of_topic(struct watcher *watcher)
 		watcher->number = jobq_topic_number(topic, watcher->cursor);
 	}
 	if (watcher->number < topic->number) {
-		show_gap(watcher);
+		if (watcher->wish.json &&
+		    topic->number - watcher->number > GAP_MOMENTS)
+			show_gap(watcher);
+		else
+			watcher->live = false;
 		return true;
 	}
 	moment = jobq_topic_moment(topic, watcher->number);
@@ -383,6 +381,8 @@ jobq_watch_new(struct jobq_server *server, const char *id,
 	watcher->server = server;
 	watcher->wish = *wish;
 	watcher->epoch = INT64_MIN;
+	/* Unless more follows in the log. */
+	watcher->ended = wish->ended;
 	/* To show what is left of a run, all of it is read. */
 	watcher->cursor = wish->json ? wish->since : 0;
 	watcher->member.channel = &watcher->channel;

@@ -19,6 +19,7 @@ struct jobq_watch_wish {
 	int64_t since; /* only what is behind this cursor */
 	bool json;     /* event lines; else the frames of a task */
 	bool websocket;
+	bool ended; /* the task has: its end may lie before since */
 };
 
 /*
@@ -33,10 +34,11 @@ int jobq_watch_refuse(const struct jobq_server *server, const char **why);
 
 /*
  * What the answer of a list about the task says against watching it: 404
- * when there is none, or its history is over; or 0.
+ * when there is none, or its history is over; or 0, and wish->ended is set.
  */
 int jobq_watch_check(const struct jobq_server *server,
-    const struct jobq_buf *answer, const char **why);
+    const struct jobq_buf *answer, struct jobq_watch_wish *wish,
+    const char **why);
 
 /* Begins to watch; the channel is to be opened then, and frees the watcher. */
 struct jobq_channel *jobq_watch_new(struct jobq_server *server, const char *id,

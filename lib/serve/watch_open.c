@@ -42,10 +42,11 @@ jobq_watch_refuse(const struct jobq_server *server, const char **why)
 
 int
 jobq_watch_check(const struct jobq_server *server,
-    const struct jobq_buf *answer, const char **why)
+    const struct jobq_buf *answer, struct jobq_watch_wish *wish,
+    const char **why)
 {
 	struct jobq_object job = { 0 };
-	int64_t ended_for = 0;
+	int64_t ended_for = -1;
 	bool there = answer->len > 0 &&
 		     jobq_object_scan(&job, answer->data,
 			 strcspn(answer->data, "\n"), NULL) == JOBQ_OK &&
@@ -54,6 +55,7 @@ jobq_watch_check(const struct jobq_server *server,
 	if (there)
 		ended_for = jobq_task_ended_for(&job);
 	jobq_object_release(&job);
+	wish->ended = ended_for >= 0;
 	if (!there)
 		*why = "there is no such task";
 	else if (ended_for > server->options->history_ms)
@@ -87,7 +89,7 @@ found(struct jobq_request *request, struct jobq_pool_call *call)
 	if (status == 0)
 		status = jobq_watch_refuse(server, &why);
 	if (status == 0)
-		status = jobq_watch_check(server, &call->answer, &why);
+		status = jobq_watch_check(server, &call->answer, &wish, &why);
 	if (status != 0) {
 		jobq_request_problem(request, status, NULL, "%s", why);
 		return;
