@@ -100,6 +100,16 @@ create() {
 	post "/api/jobs/$id/completed" '{"output":1}' >answer
 	is 200
 	jobq-list "$id" | json '.state == "completed"'
+	# Nor does it matter that an older claim of the worker did start.
+	create '{"input":2}'
+	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
+	jq -nc --arg id "$id" '{event: "released", $id, epoch: 1, worker: "w1",
+		reason: "lost"}' | jobq-report >reported
+	jobq-claim --worker w1 <<<"{\"id\":\"$id\"}" >job
+	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
+	is 200
+	post "/api/jobs/$id/completed" '{"output":1}' >answer
+	is 200
 }
 
 @test "serve: an Idempotency-Key makes one job, also when that has ended" {
@@ -216,6 +226,11 @@ create() {
 	create '{"input":1}'
 	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
 	post "/api/jobs/$id/failed" '{"error":"x","retry":true}' >answer
+	# What is told twice is not lost for that.
+	create '{"input":2}'
+	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
+	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
+	is 200
 	printf '{"events":[{"event":"alive","worker":"w1","jobs":[["no",1]],
 		"line":"%s"}]}' \
 		'{\"event\":\"alive\",\"worker\":\"w1\",\"jobs\":[[\"no\",1]]' \
@@ -226,15 +241,15 @@ create() {
 	has "$(<headers)" 'text/plain; version=0.0.4'
 	for line in 'jobq_jobs{queue="a\"b\\c",state="completed"} 1' \
 		'jobq_jobs{queue="elsewhere",state="ready"} 1' \
-		'jobq_jobs_submitted_total 2' \
+		'jobq_jobs_submitted_total 3' \
 		'jobq_jobs_finished_total{queue="a\"b\\c",outcome="completed"} 1' \
 		'jobq_job_retries_total 1' 'jobq_leases_expired_total 1' \
 		'jobq_stale_outcomes_total 1' 'jobq_job_run_seconds_count 2' \
-		'jobq_job_wait_seconds_count 2' 'jobq_watchers 0' \
+		'jobq_job_wait_seconds_count 3' 'jobq_watchers 0' \
 		'jobq_job_run_seconds_bucket{le="+Inf"} 2' \
 		'jobq_watcher_dropped_events_total 0' \
 		'jobq_store_errors_total{store="sqlite",verb="push"} 0' \
-		'jobq_store_roundtrip_seconds_count{verb="push"} 2'; do
+		'jobq_store_roundtrip_seconds_count{verb="push"} 3'; do
 		grep -qxF "$line" metrics || { echo "no $line"; cat metrics; false; }
 	done
 	grep -q '^jobq_queue_oldest_age_seconds{queue="elsewhere"} [0-9]' metrics

@@ -150,7 +150,14 @@ jobq_turn_settle(struct jobq_request *request)
 	jobq_event_release(&event);
 }
 
-/* --- a claim that the log does not know ----------------------------------- */
+/* --- a job that this worker has already ----------------------------------- */
+
+/* The first of the epochs that are tried. */
+static int64_t
+first_epoch(const struct jobq_turn *turn)
+{
+	return turn->epoch < 1 ? 1 : turn->epoch;
+}
 
 /* The first epoch that is not among the lost. */
 static void
@@ -159,9 +166,9 @@ renewed(struct jobq_request *request, struct jobq_pool_call *call)
 	struct jobq_turn *turn = request->state;
 	struct jobq_object members = { 0 };
 	struct jobq_span line, pair, part, lost = { NULL, 0 };
-	bool gone[EPOCHS_TRIED + 1] = { false };
+	bool gone[EPOCHS_TRIED] = { false };
 	size_t at = 0, cursor = 0, inner;
-	int64_t epoch;
+	int64_t epoch, first = first_epoch(turn), i = 0;
 
 	if (call->status != JOBQ_OK) {
 		jobq_request_failed(request, call->status, &call->err);
@@ -171,17 +178,16 @@ renewed(struct jobq_request *request, struct jobq_pool_call *call)
 		lost = jobq_view_member(&members, "lost");
 	while (lost.len > 0 && jobq_json_element(lost, &cursor, &pair)) {
 		inner = 0;
-		for (int i = 0; i < 2; i++)
-			if (!jobq_json_element(pair, &inner, &part))
-				break;
-		if (jobq_json_int(part, &epoch, NULL) == JOBQ_OK &&
-		    epoch >= 1 && epoch <= EPOCHS_TRIED)
-			gone[epoch] = true;
+		if (jobq_json_element(pair, &inner, &part) &&
+		    jobq_json_element(pair, &inner, &part) &&
+		    jobq_json_int(part, &epoch, NULL) == JOBQ_OK &&
+		    epoch >= first && epoch - first < EPOCHS_TRIED)
+			gone[epoch - first] = true;
 	}
-	for (epoch = 1; epoch <= EPOCHS_TRIED && gone[epoch];)
-		epoch++;
-	if (lost.len > 0 && epoch <= EPOCHS_TRIED) {
-		turn->epoch = epoch;
+	while (i < EPOCHS_TRIED && gone[i])
+		i++;
+	if (lost.len > 0 && i < EPOCHS_TRIED) {
+		turn->epoch = first + i;
 		memcpy(turn->holder, turn->worker, sizeof(turn->worker));
 		jobq_turn_settle(request);
 	} else {
@@ -200,9 +206,10 @@ jobq_turn_renew(struct jobq_request *request)
 
 	jobq_event_begin(&line, JOBQ_EVENT_ALIVE, NULL, JOBQ_ABSENT,
 	    turn->worker, JOBQ_ABSENT);
-	for (int epoch = 1; epoch <= EPOCHS_TRIED; epoch++)
-		jobq_buf_printf(&line, "%s[\"%s\",%d]",
-		    epoch == 1 ? ",\"jobs\":[" : ",", request->id.data, epoch);
+	for (int i = 0; i < EPOCHS_TRIED; i++)
+		jobq_buf_printf(&line, "%s[\"%s\",%lld]",
+		    i == 0 ? ",\"jobs\":[" : ",", request->id.data,
+		    (long long)first_epoch(turn) + i);
 	jobq_buf_puts(&line, "]}");
 	jobq_batch_init(&batch, "events");
 	jobq_batch_own_event(&batch, line.data, line.len);

@@ -12,11 +12,11 @@
  * the store compares it with what it has, as it does every ending. A body
  * that names another worker is refused before that.
  *
- * Each request may come again. A job that this worker has is started
- * already. When a claim was kept and its "started" was not (the server was
- * killed in between), the log does not know the epoch; then the lease is
- * renewed for each of the first epochs, and the one that the store does not
- * call lost is it.
+ * Each request may come again. To start a job that this worker has already
+ * needs the epoch, of which the log knows the least it can be: a claim may
+ * have been kept and its "started" not, when the server was killed in between.
+ * So the lease is renewed for each epoch from there on, and the one that the
+ * store does not call lost is it.
  */
 #include "jobs_turn.h"
 #include "routes.h"
@@ -122,9 +122,7 @@ log_is_read(struct jobq_request *request)
 	struct jobq_buf why = JOBQ_BUF_INIT;
 	bool mine = strcmp(turn->worker, turn->holder) == 0;
 
-	if (turn->kind == JOBQ_EVENT_STARTED && turn->epoch > 0 && mine) {
-		jobq_turn_settle(request);
-	} else if (turn->kind == JOBQ_EVENT_STARTED) {
+	if (turn->kind == JOBQ_EVENT_STARTED) {
 		jobq_turn_renew(request);
 	} else if (turn->epoch == 0) {
 		look(request);

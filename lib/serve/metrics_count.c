@@ -117,19 +117,13 @@ hash_of(struct jobq_span id)
 	return hash == 0 ? 1 : hash;
 }
 
-/* The place of a job's id, its JSON text; NULL before any was claimed. */
-static struct slot *
-slot_of(const struct jobq_metrics *metrics, uint64_t hash)
-{
-	return metrics->slot == NULL ? NULL
-				     : &metrics->slot[hash & (SLOTS - 1)];
-}
-
+/* The job with this id, its JSON text, if it was claimed here. */
 static struct slot *
 known(const struct jobq_metrics *metrics, struct jobq_span id)
 {
 	uint64_t hash = hash_of(id);
-	struct slot *slot = slot_of(metrics, hash);
+	struct slot *slot =
+	    metrics->slot == NULL ? NULL : &metrics->slot[hash & (SLOTS - 1)];
 
 	return slot != NULL && slot->hash == hash ? slot : NULL;
 }
@@ -166,7 +160,7 @@ count_claimed(struct jobq_metrics *metrics, const struct jobq_object *members)
 
 	if (metrics->slot == NULL)
 		metrics->slot = jobq_xcalloc(SLOTS, sizeof(*metrics->slot));
-	*slot_of(metrics, hash) = (struct slot){
+	metrics->slot[hash & (SLOTS - 1)] = (struct slot){
 		.hash = hash,
 		.begun_ms = jobq_mono_ms(),
 		.queue = queue_of(metrics, jobq_view_member(members, "queue")),
@@ -186,6 +180,34 @@ count_lost(struct jobq_metrics *metrics, struct jobq_span id)
 	if (slot != NULL)
 		slot->lost = true;
 	metrics->expired++;
+}
+
+/*
+ * The pairs of a renewal that were lost. An id that stands there several
+ * times was asked for its epoch (see jobs_turn.c), and nothing was lost.
+ */
+static void
+count_all_lost(struct jobq_metrics *metrics, struct jobq_span lost)
+{
+	struct jobq_span pair, id = { NULL, 0 }, last = { NULL, 0 };
+	size_t cursor = 0, inner, times = 0;
+
+	while (jobq_json_element(lost, &cursor, &pair)) {
+		inner = 0;
+		if (!jobq_json_element(pair, &inner, &id))
+			continue;
+		if (times > 0 && id.len == last.len &&
+		    memcmp(id.at, last.at, id.len) == 0) {
+			times++;
+			continue;
+		}
+		if (times == 1)
+			count_lost(metrics, last);
+		last = id;
+		times = 1;
+	}
+	if (times == 1)
+		count_lost(metrics, last);
 }
 
 /* --- lines ---------------------------------------------------------------- */
@@ -239,15 +261,10 @@ count_event(struct jobq_metrics *metrics, const struct jobq_object *members)
 	struct jobq_span state = jobq_view_member(members, "state");
 	struct jobq_span lost = jobq_view_member(members, "lost");
 	struct jobq_span id = jobq_view_member(members, "id");
-	struct jobq_span pair, part;
 	struct slot *slot;
-	size_t cursor = 0, inner;
 
-	while (lost.len > 0 && jobq_json_element(lost, &cursor, &pair)) {
-		inner = 0;
-		if (jobq_json_element(pair, &inner, &part))
-			count_lost(metrics, part);
-	}
+	if (lost.len > 0)
+		count_all_lost(metrics, lost);
 	if (jobq_span_is(settled, "\"stale\"")) {
 		metrics->stale++;
 	} else if (jobq_span_is(event, "\"stop\"")) {
