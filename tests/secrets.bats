@@ -102,7 +102,7 @@ for text in seen:
 	for command in "$JOBQ_BUILD"/bin/jobq-*; do
 		"$command" --dump-options | grep -q '^store	' &&
 			echo "${command##*/}"
-	done | grep -vxE 'jobq-(doctor|watch|work)' >all
+	done | grep -vxE 'jobq-(doctor|serve|watch|work)' >all
 	same "$(<all)" "$(sort tried)"
 }
 
@@ -119,8 +119,11 @@ for text in seen:
 }
 
 @test "secrets: commands that go on have wiped it before they begin" {
-	for command in "jobq-claim --follow" "jobq-poll --follow" \
-		"jobq-claim --ring 2" "jobq-watch --since 0"; do
+	commands=("jobq-claim --follow" "jobq-poll --follow"
+		"jobq-claim --ring 2" "jobq-watch --since 0")
+	[ ! -x "$JOBQ_BUILD/bin/jobq-serve" ] ||
+		commands+=("jobq-serve --listen unix:h.sock")
+	for command in "${commands[@]}"; do
 		mkfifo in
 		exec 8<>in
 		# shellcheck disable=SC2086 # several words
