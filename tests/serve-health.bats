@@ -35,10 +35,13 @@ setup() {
 	JOBQ_HEALTH_OF=1 run_apart timeout 30 jobq-serve --health-only
 	same 2 "$status"
 	has "$stderr" '--health-only needs --health'
-	run_apart bash -c 'JOBQ_HEALTH_OF=$$ jobq-serve --health-only </dev/null
-		exit $?'
-	same 2 "$status"
-	has "$stderr" 'standard input is not what a jobq-work'
+	head -c 500 /dev/zero | tr '\0' x >rubbish
+	for file in /dev/null rubbish; do
+		run_apart bash -c 'JOBQ_HEALTH_OF=$$ jobq-serve --health-only <"$1"
+			exit $?' - "$file"
+		same 2 "$status"
+		has "$stderr" 'standard input is not what a jobq-work'
+	done
 	background serve python3 -c '
 import os, socket
 link = socket.socket(socket.AF_UNIX)
