@@ -288,8 +288,9 @@ Content-Type: application/json\r\n\r\n%s' "$at" "$key" ${#body} "$body" >&"$fd"
 	watch one "/tasks/$id/watch" --big 65536
 	local one=$spawned_pid
 	watch two "/tasks/$id/watch"
-	full() { [ "$("$ws" "$at" "/tasks/$id/watch")" = 'status 503' ]; }
-	wait_until 10 full
+	stand() { kill -USR1 "$server"; grep -q ' 2 streams and' serve.err; }
+	wait_until 10 stand
+	same 'status 503' "$("$ws" "$at" "/tasks/$id/watch")"
 	same 503 "$(ask GET "/tasks/$id/events" | tail -n 1)"
 	same 200 "$(ask GET "/tasks/$id" | tail -n 1)"
 	not grep -q . one
