@@ -114,7 +114,8 @@ units := $(filter-out $(if $(serve),,serve_%),$(call names,tests/unit))
 tools := $(call names,tests/support/tool)
 preloads := $(call names,tests/support/preload)
 benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
-	$(if $(call found,hiredis/hiredis.h),,redis%),$(call names,tests/bench))
+	$(if $(call found,hiredis/hiredis.h),,redis%) $(if $(serve),,hello), \
+	$(call names,tests/bench))
 pages := $(wildcard man/*.[1-8])
 
 lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c \
@@ -157,7 +158,7 @@ $(eval $(call program,bin,cmd))
 $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
-$(B)/bin/jobq-serve: static_libs += -lwebsockets
+$(B)/bin/jobq-serve $(B)/bench/hello: static_libs += -lwebsockets
 $(B)/bench/pg%: LDFLAGS += -lpq
 $(B)/bench/redis%: LDFLAGS += -lhiredis
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
