@@ -2,6 +2,7 @@
 # shellcheck disable=SC2016 # scripts of handlers
 # The recipe that takes the place of the Python sidecar of a Workers API,
 # beside an API that is none of ours (support/workers-api.js has its words).
+# bats file_tags=server
 
 load support/common
 
@@ -86,6 +87,7 @@ posted() {
 	has "$stdout" WORKERS_URL TOOL_API_URL POLL_INTERVAL API_PORT ENVIRONMENT
 }
 
+# bats test_tags=smoke
 @test "workers-sidecar: both halves do the jobs, and say it as the seed does" {
 	local text='{"n":9007199254740993,"z":[1.10,1e400]}'
 	jobs "{\"id\":7,\"input\":$text}" '{"id":"abc123","payload":"x"}'

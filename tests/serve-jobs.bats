@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The API of jobs of jobq-serve.
+# bats file_tags=server
 
 load support/common
 load support/serve
@@ -16,6 +17,7 @@ create() {
 	is 201
 }
 
+# bats test_tags=smoke
 @test "serve: a job of the API goes from pending to completed" {
 	local text='{"n":9007199254740993,"z":1.10,"e":1e400,"s":"\u0000"}'
 	create "{\"input\":$text,\"queue\":\"q\",\"name\":\"n\"}"
@@ -112,6 +114,7 @@ create() {
 	is 200
 }
 
+# bats test_tags=smoke
 @test "serve: an Idempotency-Key makes one job, also when that has ended" {
 	create '{"input":1,"id":"not-this"}' -H 'Idempotency-Key: a key'
 	first=$id
@@ -217,6 +220,7 @@ create() {
 	ask "/api/jobs/$id" | json '.status == "failed" and (.error | test("too bad"))'
 }
 
+# bats test_tags=smoke
 @test "serve: /metrics tells what the store has and what passed through" {
 	create '{"input":1,"queue":"a\"b\\c"}'
 	jobq-push --queue elsewhere <<<'{"input":1}' >pushed

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Tasks and their watchers: jobq-serve as a task service.
+# bats file_tags=server
 
 load support/common
 load support/tasks
@@ -22,6 +23,7 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 	lacks "$(ls -l "/proc/$server/fd")" 'q.db-wal (deleted)'
 }
 
+# bats test_tags=smoke
 @test "serve: a task that is accepted is on disk, and what is no task is told why" {
 	local fault='{"detail":[{"type":' string='Input should be a valid string'
 	serve
@@ -59,6 +61,7 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 	same 2 "$(jobq-list | wc -l)"
 }
 
+# bats test_tags=smoke
 @test "serve: watchers see the frames of a task, early, late, and from a cursor" {
 	cat >frames <<-'LIST'
 		Starting...
@@ -191,6 +194,7 @@ FAILED: no such table: x\nclose 1000' "$("$ws" "$at" "/tasks/$id/watch")"
 	same '"done"' "$(task .status)"
 }
 
+# bats test_tags=smoke
 @test "serve: a submit repeated under its Idempotency-Key is one task" {
 	local key='Idempotency-Key: order 17 of é' body fd
 	body='{"project":"p","type":"t","params":{}}'

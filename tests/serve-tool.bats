@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016 # scripts of handlers
 # jobq-serve --tool: a handler of jobq-run behind POST /execute.
+# bats file_tags=server
 
 load support/common
 
@@ -52,6 +53,7 @@ stop() {
 	same "$1" "$(<code)"
 }
 
+# bats test_tags=smoke
 @test "serve: --tool runs its handler for each request and keeps every digit" {
 	tool -- sh -c 'read -r text
 		case $text in
@@ -107,6 +109,7 @@ stop() {
 	gives 200 '{"output":{}}' '{"input":{}}'
 }
 
+# bats test_tags=smoke
 @test "serve: --tool has a status for each way in which a run can end" {
 	tool --timeout 0.5s -- sh -c 'read -r how
 		case $how in
@@ -142,7 +145,7 @@ stop() {
 	done
 	# The last of them is in hand when nobody else gets in.
 	full() {
-		execute '{"input":{"n":11}}' -D headers -m 1
+		execute '{"input":{"n":11}}' -D headers -m 5
 		[[ $code == 429 ]]
 	}
 	wait_until 20 full

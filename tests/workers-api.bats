@@ -3,6 +3,7 @@
 #
 # The adapter workers-api beside an API that is none of ours and misbehaves
 # when it is told to (support/workers-api.js has the words).
+# bats file_tags=server
 
 load "${BATS_TEST_DIRNAME%/support}/support/store"
 
@@ -122,6 +123,7 @@ ids() {
 	has "$stderr" "is this the API's URL"
 }
 
+# bats test_tags=smoke
 @test "workers-api: a claim is a started that was answered 2xx" {
 	jobs '{"id":1}' '{"id":2}' '{"id":3}' '{"id":4}' '{"id":5}' '{"id":6}'
 	mood 'started 409' 'started 404' 'started slow' 'started 410' \
@@ -215,6 +217,7 @@ ids() {
 	has "$stderr" 'job j may be started at' 'is not run here'
 }
 
+# bats test_tags=smoke
 @test "workers-api: endings are told once, each in its words" {
 	local id
 	jobs '{"id":"a"}' '{"id":"b"}' '{"id":"c"}' '{"id":"d"}' '{"id":"e"}' \
@@ -285,6 +288,7 @@ ids() {
 	answered '.[0].settled == "unknown"'
 }
 
+# bats test_tags=smoke
 @test "workers-api: jobs run once beside an API that misbehaves" {
 	jobs '{"id":1,"input":{"n":9007199254740993}}' '{"id":2,"input":2}' \
 		'{"id":3,"payload":"bad"}' '{"id":4,"input":4}'
