@@ -369,8 +369,6 @@ operations() {
 	ask /openapi.json >openapi.json
 	jq -r '.paths | to_entries[] | .key as $path | .value | keys[] |
 		ascii_upcase + " " + $path' openapi.json | operations >told
-	# What is served with --tool alone is in no table of a build without it.
-	grep -qx 'POST /execute' routes || sed -i '/^POST \/execute$/d' told
 	diff -u routes told
 	# What is referred to is there, and no operation has two names.
 	jq -r '.. | objects | .["$ref"] // empty' openapi.json | sort -u |
