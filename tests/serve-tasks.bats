@@ -204,12 +204,12 @@ FAILED: no such table: x\nclose 1000' "$("$ws" "$at" "/tasks/$id/watch")"
 	exec {fd}<>q.db.turn
 	flock "$fd"
 	spawn ask POST /tasks "$body" -H "$key"
-	local asked=$spawned_pid
+	local client=$spawned_pid
 	waits() { kill -USR1 "$server"; grep -q ' 1 requests wait' serve.err; }
 	wait_until 10 waits
 	slay
 	exec {fd}>&-
-	wait "$asked" || true
+	wait "$client" || true
 	serve_again
 	id=$(again)
 	[[ $id =~ $uuid ]]
