@@ -25,7 +25,7 @@ static const struct jobq_route routes[] = {
 	    jobq_route_health },
 	{ JOBQ_GET, "/health/ready", STORE | TOOL | HEALTH | OPEN, 0,
 	    jobq_route_health },
-	{ JOBQ_GET, "/metrics", STORE | HEALTH, 0, jobq_route_metrics },
+	{ JOBQ_GET, "/metrics", STORE | TOOL | HEALTH, 0, jobq_route_metrics },
 	{ JOBQ_GET, "/health/live", STORE | TOOL | HEALTH | OPEN, 0,
 	    jobq_route_live },
 	{ JOBQ_GET, "/api/health", STORE | TOOL | HEALTH | OPEN, 0,
