@@ -587,6 +587,7 @@ has_server() {
 	gives 200 "$where" '/health/live?x=1' | json '.status == "ok"'
 	gives 404 "$where" /
 	gives 404 "$where" /v1/info
+	gives 200 "$where" /metrics | grep '^jobq_build_info'
 	gives 404 "$where" /health/other
 	gives 405 "$where" /health POST
 	# What answers to anybody cannot tell what it was never given.
@@ -681,6 +682,7 @@ assert b" 200 " in parts.makefile("rb").readline()'
 		--health-unready '{"error":{error},"again":{error}}' -- true
 	wait_until 20 gives 200 unix:h.sock /health/ready
 	gives 200 unix:h.sock /health | json '.status == "ok"'
+	gives 200 unix:h.sock /metrics | grep '^jobq_build_info'
 	: >away
 	wait_until 20 gives 503 unix:h.sock /health/ready
 	gives 503 unix:h.sock /health | json '.error == .again and
