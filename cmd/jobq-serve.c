@@ -67,7 +67,7 @@ static const char *const synopsis[] = {
 static const char *const examples[] = {
 	"jobq-serve & curl -s localhost:8000/health",
 	"jobq-serve --listen 0.0.0.0:8000 --token-file token "
-	"--allow-host jobs.example.org",
+	"--allow-host example.org",
 	"jobq-serve --tool -j 8 -- jq -c '{doubled: (.n * 2)}'",
 	NULL,
 };

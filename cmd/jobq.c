@@ -24,6 +24,8 @@ static const struct jobq_opt commands[] = {
 	    .help = "run a command for each job and print what happens" },
 	{ .name = "report", .help = "settle what jobq-run says in the store" },
 	{ .name = "work", .help = "keep claiming and running jobs" },
+	{ .name = "serve",
+	    .help = "serve a store, tasks and a page over HTTP" },
 	{ .name = "list",
 	    .help = "show jobs, one job whole, or how many there are" },
 	{ .name = "watch", .help = "follow what happens to jobs" },
