@@ -15,12 +15,20 @@ serve() {
 	at=$(sed -n 's/^jobq-serve: listening at //p' serve.err)
 }
 
-# serve_again [OPTION...]: a server where the last one was.
+# serve_again [OPTION...]: a server where the last one was; the port may be
+# another's for a moment.
 serve_again() {
-	jobq-serve --listen "$at" "$@" 2>>serve.err 3>&- 4>&- &
-	server=$!
-	spawned+=("$server")
-	wait_until 10 curl -sf "http://$at/health"
+	start() {
+		jobq-serve --listen "$at" "$@" 2>>serve.err 3>&- 4>&- &
+		server=$!
+		spawned+=("$server")
+	}
+	rises() {
+		kill -0 "$server" 2>/dev/null || start "$@"
+		curl -sf "http://$at/health"
+	}
+	start "$@"
+	wait_until 30 rises "$@"
 }
 
 # slay [PID]: kills the server and waits until its port is free.
