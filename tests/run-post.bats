@@ -228,6 +228,9 @@ seen() {
 			--unwrap y | json '.event == "failed" and .retry == false
 			and .reason == "http" and (.error | startswith("POST to "))'
 	done
+	# An answer may have lines; an event is one.
+	has "$(one "$url/body=%7B%22y%22:%5B1,%0A%221%20%22%0D%0A%5D%7D" --unwrap y)" \
+		'"output":[1, "1 "  ]'
 	has "$(one "$url/status=500" --unwrap y)" '"retry":true' 'status 500'
 	has "$(one "$url/bytes=2000" --unwrap y --output-limit 1KiB)" \
 		'longer than --output-limit'

@@ -117,6 +117,30 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 	same 'status 400' "$("$ws" "$at" "/tasks/$id/watch?since=x")"
 }
 
+@test "serve: a cursor that the log does not have holds nobody up" {
+	serve
+	id=$(submit)
+	watch ahead "/tasks/$id/watch?format=json&since=9000000000000000000"
+	local ahead=$spawned_pid
+	watch json "/tasks/$id/watch?format=json"
+	local json=$spawned_pid
+	work echo a
+	wait "$ahead" "$json"
+	same 'close 1000' "$(<ahead)"
+	same completed "$(jq -r 'objects | .event' < <(grep -v close json) |
+		tail -n 1)"
+}
+
+@test "serve: a carriage return of a task begins no line of a stream" {
+	serve
+	id=$(submit)
+	work printf '1%%\rid: 7\r3%%\n'
+	wait "$spawned_pid"
+	curl -sN -m 20 "http://$at/tasks/$id/events" >sse
+	not grep -q $'\r' sse
+	same $'data: 1%\ndata: id: 7\ndata: 3%' "$(grep -A 2 'data: 1%' sse)"
+}
+
 @test "serve: DONE is shown once when the task's last line was that" {
 	serve
 	id=$(submit)

@@ -226,6 +226,25 @@ cannot_start() {
 	json '. < 2' <worst
 }
 
+@test "serve: of bodies that do not come the oldest make room" {
+	serve
+	cat >bodies.py <<-'EOF'
+	import select, socket, sys, urllib.request
+	host, port = sys.argv[1].rsplit(":", 1)
+	head = (b"POST /tasks HTTP/1.1\r\nHost: localhost\r\n"
+	        b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+	clients = []
+	for i in range(266):
+	    s = socket.create_connection((host, int(port)))
+	    s.sendall(head)
+	    clients.append(s)
+	urllib.request.urlopen("http://" + sys.argv[1] + "/health").read()
+	assert [s.recv(1) for s in clients[:10]] == [b""] * 10
+	assert select.select(clients[10:], [], [], 0)[0] == []
+	EOF
+	timeout 60 python3 bodies.py "$at"
+}
+
 @test "serve: a unix socket is its owner's, and takes a dead one's place" {
 	serve --listen "unix:$PWD/s.sock"
 	same 600 "$(stat -c %a s.sock)"

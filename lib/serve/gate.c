@@ -196,23 +196,23 @@ throw_away(struct jobq_gate *gate, struct spot *spot)
 		drop(gate, spot);
 }
 
-/* Whose connection it is: an IPv4 address, or the /64 of an IPv6 one. */
-static void
-note_peer(struct spot *spot, const struct sockaddr_storage *address)
+bool
+jobq_gate_peer(const struct sockaddr_storage *address, unsigned char peer[16])
 {
 	const struct sockaddr_in *four = (const void *)address;
 	const struct sockaddr_in6 *six = (const void *)address;
+	bool mapped;
 
 	if (address->ss_family == AF_INET) {
-		spot->counted = ntohl(four->sin_addr.s_addr) >> 24 != 127;
-		memcpy(spot->peer, &four->sin_addr, 4);
-	} else if (address->ss_family == AF_INET6) {
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
-
-		spot->counted = !IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) &&
-				!(mapped && six->sin6_addr.s6_addr[12] == 127);
-		memcpy(spot->peer, &six->sin6_addr, mapped ? 16 : 8);
+		memcpy(peer, &four->sin_addr, 4);
+		return ntohl(four->sin_addr.s_addr) >> 24 != 127;
 	}
+	if (address->ss_family != AF_INET6)
+		return false;
+	mapped = IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+	memcpy(peer, &six->sin6_addr, mapped ? 16 : 8);
+	return !IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) &&
+	       !(mapped && six->sin6_addr.s6_addr[12] == 127);
 }
 
 /* Only those that are still reading can make room. */
@@ -252,7 +252,7 @@ enter(struct jobq_gate *gate, const struct jobq_listener *listener, int fd,
 	spot->arrival.fd = fd;
 	spot->arrival.listener = listener;
 	spot->until_ms = jobq_mono_ms() + JOBQ_GATE_HEAD_MS;
-	note_peer(spot, address);
+	spot->counted = jobq_gate_peer(address, spot->peer);
 	make_room(gate, spot);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	spot->last = gate->newest;

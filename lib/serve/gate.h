@@ -23,6 +23,7 @@
 
 struct jobq_gate;
 struct jobq_listener;
+struct sockaddr_storage;
 
 /* A connection whose head has come; its memory is the gate's. */
 struct jobq_arrival {
@@ -57,6 +58,13 @@ void jobq_gate_listen(
 
 /* Accepts from none any more. */
 void jobq_gate_close(struct jobq_gate *gate);
+
+/*
+ * Whose connection it is: an IPv4 address, or the /64 of an IPv6 one. False
+ * for loopback and unix sockets, which are many peers.
+ */
+bool jobq_gate_peer(
+    const struct sockaddr_storage *address, unsigned char peer[16]);
 
 /* How many connections stand in it. */
 size_t jobq_gate_count(const struct jobq_gate *gate);

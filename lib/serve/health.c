@@ -64,6 +64,8 @@ jobq_route_health(struct jobq_request *request)
 		say(request, true, NULL);
 	} else {
 		jobq_buf_puts(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[]}");
+		if (request->deadline_ms == 0 || request->deadline_ms > WAIT_MS)
+			request->deadline_ms = WAIT_MS;
 		jobq_request_call(request, JOBQ_VERB_LIST, &text, false, heard);
 		server->well_asked = !request->answered;
 	}

@@ -67,8 +67,8 @@ jobq_http_end_request(struct connection *connection)
 		jobq_request_free(request);
 }
 
-static void
-end(struct connection *connection)
+void
+jobq_http_end(struct connection *connection)
 {
 	struct jobq_http *http = connection->http;
 
@@ -95,6 +95,7 @@ static void
 leave(struct connection *connection)
 {
 	jobq_buf_release(&connection->in);
+	connection->unfinished = false;
 	if (shutdown(connection->fd, SHUT_WR) != 0)
 		connection->dead = true;
 	jobq_http_go_on(connection, LEAVE, LEAVE_MS);
@@ -270,6 +271,7 @@ work(struct connection *connection)
 		;
 	if (connection->dead)
 		return;
+	jobq_http_note_unfinished(connection);
 	if (connection->step == HEAD || connection->step == BODY)
 		jobq_http_want(connection, EPOLLIN);
 	else if (connection->step == WAIT)
@@ -325,7 +327,7 @@ jobq_http_answered(struct jobq_request *request)
 		return;
 	work(connection);
 	if (connection->dead)
-		end(connection);
+		jobq_http_end(connection);
 }
 
 static void
@@ -355,7 +357,7 @@ serve(struct connection *connection, uint32_t events)
 		break;
 	}
 	if (connection->dead)
-		end(connection);
+		jobq_http_end(connection);
 }
 
 void
@@ -397,46 +399,36 @@ jobq_http_tick(struct jobq_http *http)
 			connection->dead = true;
 		}
 		if (connection->dead)
-			end(connection);
+			jobq_http_end(connection);
 	}
 	jobq_buf_release(&answer);
-}
-
-/*
- * Of those that ask nothing now the one that came first goes, which may be
- * the newest.
- */
-static void
-make_room(struct jobq_http *http)
-{
-	struct connection *connection = http->oldest;
-
-	while (connection != http->connections &&
-	       (connection->step != HEAD || connection->in.len > 0))
-		connection = connection->last;
-	end(connection);
 }
 
 void
 jobq_http_admit(struct jobq_http *http, int fd, const struct jobq_door *door)
 {
 	struct connection *connection = jobq_xcalloc(1, sizeof(*connection));
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
 
 	connection->http = http;
 	connection->door = door;
 	connection->fd = fd;
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0)
+		connection->counted =
+		    jobq_gate_peer(&address, connection->peer);
 	connection->next = http->connections;
 	*(connection->next == NULL ? &http->oldest : &connection->next->last) =
 	    connection;
 	http->connections = connection;
 	if (++http->count > CONNECTIONS_MOST)
-		make_room(http);
+		jobq_http_make_room(http);
 	if (http->connections != connection)
 		return;
 	jobq_http_go_on(connection, HEAD, HEAD_MS);
 	take_in(connection);
 	if (connection->dead)
-		end(connection);
+		jobq_http_end(connection);
 }
 
 struct jobq_http *
@@ -459,7 +451,7 @@ jobq_http_free(struct jobq_http *http)
 	if (http == NULL)
 		return;
 	while (http->connections != NULL)
-		end(http->connections);
+		jobq_http_end(http->connections);
 	close(http->epoll);
 	free(http);
 }

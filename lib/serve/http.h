@@ -6,7 +6,8 @@
  *
  * A request's head has 10 s from its first byte, a body 30 s and then 16
  * KiB/s; a connection that asks nothing for 60 s is closed, and so is one
- * that takes nothing of its answer for 30 s.
+ * that takes nothing of its answer for 30 s. Of those whose request has begun
+ * and is not whole there are as few as in the gate; the oldest makes room.
  */
 #ifndef JOBQ_SERVE_HTTP_H
 #define JOBQ_SERVE_HTTP_H

@@ -1,5 +1,6 @@
 /*
- * What the files of HTTP connections share: http.c and http_stream.c.
+ * What the files of HTTP connections share: http.c, http_room.c and
+ * http_stream.c.
  */
 #ifndef JOBQ_SERVE_HTTP_INSIDE_H
 #define JOBQ_SERVE_HTTP_INSIDE_H
@@ -20,6 +21,10 @@ struct connection {
 	bool open;	/* in the epoll */
 	bool dead;	/* to be freed when the step is done */
 	int64_t until_ms;
+	bool unfinished; /* a request has begun to come and is not whole */
+	int64_t unfinished_ms;
+	unsigned char peer[16];
+	bool counted;	    /* of its peer there are at most so many */
 	struct jobq_buf in; /* what was read and not used yet */
 	struct jobq_request *request;
 	struct jobq_channel *channel;
@@ -40,6 +45,17 @@ void jobq_http_want(struct connection *connection, uint32_t events);
 void jobq_http_go_on(struct connection *connection, enum step step, int64_t ms);
 
 void jobq_http_end_request(struct connection *connection);
+
+/* Closes and frees it. */
+void jobq_http_end(struct connection *connection);
+
+/*
+ * http_room.c: of those whose request has begun to come and is not whole, now
+ * that this may be one more, the oldest is ended; of all, one that asks
+ * nothing now.
+ */
+void jobq_http_note_unfinished(struct connection *connection);
+void jobq_http_make_room(struct jobq_http *http);
 
 /* http_stream.c: there is room to write in. */
 void jobq_http_stream_write(struct connection *connection);

@@ -158,7 +158,11 @@ make_one(struct jobq_store *store, struct jobq_pool_call *call)
 	jobq_buf_release(&whole);
 }
 
-/* One request for all; a job that the store will not have is pushed alone. */
+/*
+ * One request for all, which has as long as the last of them: who is in a
+ * hurry takes no time from the others. A job that the store will not have is
+ * pushed alone.
+ */
 static void
 make_group(struct jobq_store *store, struct jobq_pool_call *calls)
 {
@@ -166,17 +170,17 @@ make_group(struct jobq_store *store, struct jobq_pool_call *calls)
 	struct jobq_pool_call *next = calls;
 	struct jobq_err err = { "" };
 	enum jobq_status status;
-	int64_t left = INT64_MAX;
+	int64_t left = 1;
 
 	for (struct jobq_pool_call *call = calls; call; call = call->next) {
 		jobq_buf_puts(&request, call == calls ? "{\"jobs\":[" : ",");
 		jobq_buf_add(&request, call->request.data, call->request.len);
-		if (time_left(call) < left)
+		if (time_left(call) > left)
 			left = time_left(call);
 	}
 	jobq_buf_puts(&request, "]}");
-	status = jobq_store_call(store, JOBQ_VERB_PUSH, &request,
-	    left < 1 ? 1 : left, give_line, &next, &err);
+	status = jobq_store_call(
+	    store, JOBQ_VERB_PUSH, &request, left, give_line, &next, &err);
 	if (status == JOBQ_OK && next != NULL)
 		status = jobq_fail(&err, JOBQ_IO,
 		    "the store answered fewer lines than jobs were pushed");

@@ -49,6 +49,7 @@ struct watcher {
 	int64_t cursor;
 	uint64_t number; /* of the next moment, when live */
 	bool live, ended, over, ticks;
+	bool unsure; /* the cursor is what a client says, and no more */
 
 	/* Of the run that is shown: how many lines of its output were. */
 	int64_t epoch;
@@ -121,6 +122,7 @@ take(struct watcher *watcher, const struct jobq_moment *moment)
 	if (moment->seq <= watcher->cursor)
 		return;
 	watcher->cursor = moment->seq;
+	watcher->unsure = false;
 	if (moment->kind != JOBQ_MOMENT_OTHER)
 		watcher->ended = moment->kind >= JOBQ_MOMENT_DONE;
 	if (watcher->wish.json)
@@ -168,6 +170,8 @@ asked(struct jobq_pool_call *call)
 	}
 	watcher->failed = call->status != JOBQ_OK;
 	watcher->has_page = !watcher->failed;
+	if (watcher->failed)
+		jobq_pool_call_release(call);
 	watcher->lines =
 	    (struct jobq_lines){ call->answer.data, call->answer.len };
 	watcher->end = (struct jobq_page_end){ 0 };
@@ -182,6 +186,11 @@ end_page(struct watcher *watcher)
 		watcher->server->page_bytes -= watcher->call.answer.cap;
 	jobq_pool_call_release(&watcher->call);
 	watcher->has_page = false;
+	if (watcher->unsure) {
+		watcher->unsure = false;
+		watcher->cursor = 0;
+		return;
+	}
 	if (watcher->end.seen && watcher->end.after > watcher->cursor)
 		watcher->cursor = watcher->end.after;
 	if (!watcher->end.more && watcher->end.seen)
@@ -272,13 +281,26 @@ advance(struct watcher *watcher)
 	}
 	if (watcher->asking || watcher->failed)
 		return false;
-	if (watcher->live || (topic->known && watcher->cursor >= topic->base))
+	if (watcher->live || (topic->known && !watcher->unsure &&
+				 watcher->cursor >= topic->base))
 		return take_of_topic(watcher);
 	ask(watcher);
 	return false;
 }
 
 /* --- the channel ---------------------------------------------------------- */
+
+/* A carriage return, too, ends a line of a stream of events. */
+static void
+put_data(struct jobq_buf *out, const char *text, size_t len)
+{
+	jobq_buf_puts(out, "data: ");
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\r')
+			jobq_buf_puts(out, "\ndata: ");
+		else
+			jobq_buf_putc(out, text[i]);
+}
 
 static void
 give_line(struct watcher *watcher, struct jobq_buf *out)
@@ -289,9 +311,10 @@ give_line(struct watcher *watcher, struct jobq_buf *out)
 	size_t len = (size_t)(end - line);
 
 	watcher->at += len + 1;
-	if (!watcher->wish.websocket)
-		jobq_buf_puts(out, "data: ");
-	jobq_buf_add(out, line, len);
+	if (watcher->wish.websocket)
+		jobq_buf_add(out, line, len);
+	else
+		put_data(out, line, len);
 	if (watcher->wish.websocket && watcher->at < pending->len)
 		return;
 	/* Only with its last line a moment has been seen. */
@@ -383,8 +406,13 @@ jobq_watch_new(struct jobq_server *server, const char *id,
 	watcher->epoch = INT64_MIN;
 	/* Unless more follows in the log. */
 	watcher->ended = wish->ended;
-	/* To show what is left of a run, all of it is read. */
-	watcher->cursor = wish->json ? wish->since : 0;
+	/*
+	 * To show what is left of a run, all of it is read. An event is asked
+	 * for with what is behind it: a client may know one that the log does
+	 * not have, and nobody is to wait for what comes behind that.
+	 */
+	watcher->unsure = wish->json && wish->since > 0;
+	watcher->cursor = watcher->unsure ? wish->since - 1 : 0;
 	watcher->member.channel = &watcher->channel;
 	watcher->topic = jobq_topic_join(server->topics, id, &watcher->member);
 	server->watchers++;

@@ -15,19 +15,23 @@ serve() {
 	at=$(sed -n 's/^jobq-serve: listening at //p' serve.err)
 }
 
+# start_at [OPTION...]: a server at $at, which may not come up.
+start_at() {
+	jobq-serve --listen "$at" "$@" 2>>serve.err 3>&- 4>&- &
+	server=$!
+	spawned+=("$server")
+}
+
+# rises [OPTION...]: whether it is up; one that has ended is started again.
+rises() {
+	kill -0 "$server" 2>/dev/null || start_at "$@"
+	curl -sf "http://$at/health"
+}
+
 # serve_again [OPTION...]: a server where the last one was; the port may be
 # another's for a moment.
 serve_again() {
-	start() {
-		jobq-serve --listen "$at" "$@" 2>>serve.err 3>&- 4>&- &
-		server=$!
-		spawned+=("$server")
-	}
-	rises() {
-		kill -0 "$server" 2>/dev/null || start "$@"
-		curl -sf "http://$at/health"
-	}
-	start "$@"
+	start_at "$@"
 	wait_until 30 rises "$@"
 }
 

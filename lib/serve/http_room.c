@@ -1,0 +1,71 @@
+/*
+ * Which connection is ended when there are too many.
+ */
+#include "http_inside.h"
+
+#include "clock.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+/*
+ * Requests that come slowly, or never, must not take all the connections:
+ * there are as few as in the gate, and the oldest makes room.
+ */
+static void
+bound_unfinished(struct connection *fresh)
+{
+	struct connection *first = NULL, *first_of_peer = NULL;
+	size_t count = 0, of_peer = 0;
+
+	for (struct connection *other = fresh->http->connections; other != NULL;
+	     other = other->next) {
+		if (other == fresh || !other->unfinished)
+			continue;
+		count++;
+		if (first == NULL ||
+		    other->unfinished_ms <= first->unfinished_ms)
+			first = other;
+		if (!fresh->counted || !other->counted ||
+		    memcmp(other->peer, fresh->peer, sizeof(fresh->peer)) != 0)
+			continue;
+		of_peer++;
+		if (first_of_peer == NULL ||
+		    other->unfinished_ms <= first_of_peer->unfinished_ms)
+			first_of_peer = other;
+	}
+	if (of_peer >= JOBQ_GATE_PEER_MOST)
+		jobq_http_end(first_of_peer);
+	else if (count >= JOBQ_GATE_MOST)
+		jobq_http_end(first);
+}
+
+void
+jobq_http_note_unfinished(struct connection *connection)
+{
+	bool was = connection->unfinished;
+
+	connection->unfinished =
+	    connection->step == BODY ||
+	    (connection->step == HEAD && connection->in.len > 0);
+	if (was || !connection->unfinished)
+		return;
+	connection->unfinished_ms = jobq_mono_ms();
+	bound_unfinished(connection);
+}
+
+/*
+ * Of those that ask nothing now the one that came first goes, which may be
+ * the newest.
+ */
+void
+jobq_http_make_room(struct jobq_http *http)
+{
+	struct connection *connection = http->oldest;
+
+	while (connection != http->connections &&
+	       (connection->step != HEAD || connection->in.len > 0))
+		connection = connection->last;
+	jobq_http_end(connection);
+}
