@@ -284,7 +284,7 @@ void
 jobq_server_rang(struct jobq_server *server)
 {
 	jobq_bells_ring(server, false);
-	jobq_topics_look(server->topics);
+	jobq_topics_rang(server->topics);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #define BUCKETS 1024
 #define LOOK_MS 10000
+#define HURRY_MS 10000
 #define IDS_MOST 500
 #define LINES_MOST 250 /* at once: a ring that is empty has room for them */
 
@@ -24,6 +25,7 @@ struct jobq_topics {
 	struct jobq_pool_call call;
 	bool looking, again;
 	struct jobq_event event;
+	int64_t hurry_until_ms;
 };
 
 struct jobq_topics *
@@ -33,6 +35,19 @@ jobq_topics_new(struct jobq_server *server)
 
 	topics->server = server;
 	return topics;
+}
+
+bool
+jobq_topics_hurry(const struct jobq_topics *topics)
+{
+	return topics->count > 0 && jobq_mono_ms() < topics->hurry_until_ms;
+}
+
+void
+jobq_topics_rang(struct jobq_topics *topics)
+{
+	topics->hurry_until_ms = jobq_mono_ms() + HURRY_MS;
+	jobq_topics_look(topics);
 }
 
 void
@@ -188,6 +203,7 @@ take_line(struct jobq_topics *topics, struct jobq_span line)
 		    moment.seq > topic->cursor) {
 			add(topic, &moment);
 			topic->fresh = true;
+			topics->hurry_until_ms = jobq_mono_ms() + HURRY_MS;
 		}
 	}
 	jobq_moment_release(&moment);

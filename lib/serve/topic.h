@@ -51,6 +51,15 @@ void jobq_topics_free(struct jobq_topics *topics);
 /* Looks at the log, now or as soon as the look under way is done. */
 void jobq_topics_look(struct jobq_topics *topics);
 
+/* The store has told that something happened: looks, and is in a hurry. */
+void jobq_topics_rang(struct jobq_topics *topics);
+
+/*
+ * Whether to look again soon: there is somebody to tell, and the store has
+ * told that something happened, or something has, within the last 10 s.
+ */
+bool jobq_topics_hurry(const struct jobq_topics *topics);
+
 /* The topic of a task lives as long as it has members. */
 struct jobq_topic *jobq_topic_join(struct jobq_topics *topics, const char *id,
     struct jobq_topic_member *member);

@@ -11,6 +11,7 @@
  * first asks about it, and then by the pointer the library keeps.
  */
 #include "server.h"
+#include "topic.h"
 
 #include "clock.h"
 #include "log.h"
@@ -29,6 +30,7 @@
 #include "banned.h"
 
 #define TICK_US 1000000
+#define HURRY_US 20000
 #define PIECES_AT_ONCE 16
 #define MESSAGE_MOST ((size_t)64 << 10)
 #define RECEIVE_BYTES 1024 /* of a message at once; each socket has it */
@@ -51,6 +53,7 @@ struct web {
 	} watched[WATCHED_MOST];
 	size_t watches;
 	lws_sorted_usec_list_t tick;
+	int64_t second_ms; /* the next */
 	struct connection **by_fd;
 	size_t fds;
 	int signals;
@@ -215,16 +218,27 @@ take_frame(struct connection *connection, const char *bytes, size_t len)
 
 /* --- the loop ------------------------------------------------------------- */
 
+/*
+ * Each second, and more often while the topics are in a hurry: stores tell of
+ * what there is to do, and not of each line of a task.
+ */
 static void
 tick(lws_sorted_usec_list_t *sul)
 {
 	struct web *web = lws_container_of(sul, struct web, tick);
 	struct jobq_server *server = lws_context_user(web->context);
+	int64_t now_ms = jobq_mono_ms();
 
-	jobq_gate_tick(server->gate);
-	jobq_http_tick(server->http);
-	jobq_server_tick(server);
-	lws_sul_schedule(web->context, 0, &web->tick, tick, TICK_US);
+	if (now_ms >= web->second_ms) {
+		web->second_ms = now_ms + TICK_US / 1000;
+		jobq_gate_tick(server->gate);
+		jobq_http_tick(server->http);
+		jobq_server_tick(server);
+	} else {
+		jobq_topics_look(server->topics);
+	}
+	lws_sul_schedule(web->context, 0, &web->tick, tick,
+	    jobq_topics_hurry(server->topics) ? HURRY_US : TICK_US);
 }
 
 void
@@ -267,8 +281,11 @@ look(struct jobq_server *server)
 {
 	if (server->pool != NULL)
 		jobq_pool_finish(server->pool);
-	if (atomic_exchange(&server->rang, false))
+	if (atomic_exchange(&server->rang, false)) {
 		jobq_server_rang(server);
+		lws_sul_schedule(web_of(server)->context, 0,
+		    &web_of(server)->tick, tick, HURRY_US);
+	}
 }
 
 static void
