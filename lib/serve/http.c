@@ -274,8 +274,6 @@ work(struct connection *connection)
 	jobq_http_note_unfinished(connection);
 	if (connection->step == HEAD || connection->step == BODY)
 		jobq_http_want(connection, EPOLLIN);
-	else if (connection->step == WAIT)
-		jobq_http_want(connection, 0);
 }
 
 /* Reads some; a head's time begins with its first byte. */
@@ -339,8 +337,14 @@ serve(struct connection *connection, uint32_t events)
 		take_in(connection);
 		break;
 	case WAIT:
-		/* Not asked for: the client is gone altogether. */
-		connection->dead = true;
+		/*
+		 * What comes now is for later. Most clients send nothing, so
+		 * only of those who do it is not asked for any more.
+		 */
+		if (events & (EPOLLHUP | EPOLLERR))
+			connection->dead = true;
+		else
+			jobq_http_want(connection, 0);
 		break;
 	case WRITE:
 		if (write_answer(connection))

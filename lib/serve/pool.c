@@ -41,7 +41,9 @@ struct jobq_pool {
 	pthread_cond_t come;
 	struct queue waiting, done;
 	size_t count;
-	bool grouping, stopping;
+	bool grouping; /* a thread is at a group, and takes the next, too */
+	bool called;   /* a thread was woken for one, and is on its way */
+	bool stopping;
 	pthread_t *thread; /* behind the workers the hearer, if any */
 	size_t threads;
 	int stop_fd;
@@ -98,8 +100,10 @@ take(struct jobq_pool *pool)
 	while (*pool->waiting.end != NULL)
 		pool->waiting.end = &(*pool->waiting.end)->next;
 	pool->count -= count;
-	if (taken != NULL && taken->grouped)
+	if (taken != NULL && taken->grouped) {
 		pool->grouping = true;
+		pool->called = false;
+	}
 	return taken;
 }
 
@@ -240,7 +244,9 @@ work(void *context)
 		pthread_mutex_lock(&pool->lock);
 		if (calls->grouped) {
 			pool->grouping = false;
-			pthread_cond_signal(&pool->come);
+			/* While this one gives back what is done. */
+			if (pool->count > 0)
+				pthread_cond_signal(&pool->come);
 		}
 		for (; calls != NULL; calls = next) {
 			next = calls->next;
@@ -425,7 +431,12 @@ jobq_pool_put(struct jobq_pool *pool, struct jobq_pool_call *call)
 	if (taken) {
 		put(&pool->waiting, call);
 		pool->count++;
-		pthread_cond_signal(&pool->come);
+		if (!call->grouped) {
+			pthread_cond_signal(&pool->come);
+		} else if (!pool->grouping && !pool->called) {
+			pool->called = true;
+			pthread_cond_signal(&pool->come);
+		}
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return taken;

@@ -30,7 +30,7 @@
 #include "banned.h"
 
 #define TICK_US 1000000
-#define HURRY_US 20000
+#define HURRY_US 10000
 #define PIECES_AT_ONCE 16
 #define MESSAGE_MOST ((size_t)64 << 10)
 #define RECEIVE_BYTES 1024 /* of a message at once; each socket has it */

@@ -12,24 +12,24 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     void *in, size_t len)
 {
 	static const char text[] = "{\"status\":\"healthy\"}\n";
-	unsigned char head[LWS_PRE + 1024], body[LWS_PRE + sizeof(text)];
-	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head);
+	unsigned char out[LWS_PRE + 1024];
+	unsigned char *at = out + LWS_PRE, *end = out + sizeof(out);
+	size_t text_len = sizeof(text) - 1;
 
 	(void)user, (void)in, (void)len;
-	if (reason == LWS_CALLBACK_HTTP) {
-		if (lws_add_http_common_headers(wsi, 200, "application/json",
-			sizeof(text) - 1, &at, end) != 0 ||
-		    lws_finalize_write_http_header(
-			wsi, head + LWS_PRE, &at, end) != 0)
-			return 1;
-		lws_callback_on_writable(wsi);
-	} else if (reason == LWS_CALLBACK_HTTP_WRITEABLE) {
-		memcpy(body + LWS_PRE, text, sizeof(text) - 1);
-		if (lws_write(wsi, body + LWS_PRE, sizeof(text) - 1,
-			LWS_WRITE_HTTP_FINAL) < 0 ||
-		    lws_http_transaction_completed(wsi))
-			return -1;
-	}
+	if (reason != LWS_CALLBACK_HTTP)
+		return 0;
+	if (lws_add_http_common_headers(
+		wsi, 200, "application/json", text_len, &at, end) != 0 ||
+	    lws_finalize_http_header(wsi, &at, end) != 0)
+		return 1;
+	/* Head and body are one write, as they are of what is compared. */
+	memcpy(at, text, text_len);
+	at += text_len;
+	if (lws_write(wsi, out + LWS_PRE, (size_t)(at - out) - LWS_PRE,
+		LWS_WRITE_HTTP_FINAL) < 0 ||
+	    lws_http_transaction_completed(wsi))
+		return -1;
 	return 0;
 }
 
