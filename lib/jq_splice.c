@@ -55,6 +55,27 @@ jobq_splice_mark(
 	jobq_buf_putc(out, '"');
 }
 
+/*
+ * The next mark that is whole: the program may have cut it, and then it is a
+ * string like any other.
+ */
+static const char *
+find(const char *at, const char *end, const struct jobq_buf *mark)
+{
+	const char *found;
+
+	for (;; at = found + 1) {
+		found = at == NULL ? NULL
+				   : memmem(at, (size_t)(end - at), mark->data,
+					 mark->len);
+		if (found == NULL)
+			return NULL;
+		if ((size_t)(end - found) >= mark->len + 2 &&
+		    found[mark->len + 1] == '"')
+			return found;
+	}
+}
+
 enum jobq_status
 jobq_splice_run(struct jobq_splice *splice, const struct jobq_buf *in,
     const struct jobq_span *values, size_t count, struct jobq_buf *out,
@@ -72,8 +93,8 @@ jobq_splice_run(struct jobq_splice *splice, const struct jobq_buf *in,
 	jobq_buf_clear(out);
 	at = text->data;
 	end = at + text->len;
-	while ((found = memmem(
-		    at, (size_t)(end - at), mark->data, mark->len)) != NULL) {
+	for (found = find(at, end, mark); found != NULL;
+	     found = find(at, end, mark)) {
 		i = (size_t)(found[mark->len] - 'a');
 		jobq_buf_add(out, at, (size_t)(found - at));
 		at = found + mark->len + 2;

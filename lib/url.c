@@ -39,12 +39,8 @@ hex_digit(char c)
 	return -1;
 }
 
-/*
- * Adds text with each %XX as its byte. A '%' that begins none stays as it is
- * and makes the result false, as does %00.
- */
-static bool
-decode(struct jobq_buf *out, const char *text, size_t len)
+bool
+jobq_url_decode(struct jobq_buf *out, const char *text, size_t len)
 {
 	bool good = true;
 
@@ -96,7 +92,7 @@ is_secret(const char *text, size_t len)
 	struct jobq_buf name = JOBQ_BUF_INIT;
 	bool found = false;
 
-	decode(&name, text, len);
+	jobq_url_decode(&name, text, len);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		found = found || strcasestr(name.data, words[i]) != NULL;
 	if (name.len >= 3 && strcasecmp(name.data + name.len - 3, "key") == 0)
@@ -131,9 +127,10 @@ add_parameter(struct jobq_url *url, const char *text, size_t len)
 	struct jobq_buf value = JOBQ_BUF_INIT;
 	const char *equals = memchr(text, '=', len);
 	size_t name_len = equals != NULL ? (size_t)(equals - text) : len;
-	bool good = decode(&name, text, name_len);
+	bool good = jobq_url_decode(&name, text, name_len);
 
-	if (equals != NULL && !decode(&value, equals + 1, len - name_len - 1))
+	if (equals != NULL &&
+	    !jobq_url_decode(&value, equals + 1, len - name_len - 1))
 		good = false;
 	url->parameter = jobq_grow(
 	    url->parameter, url->count, &url->cap, sizeof(*url->parameter));
@@ -288,7 +285,7 @@ jobq_url_path(
 {
 	struct jobq_buf whole = JOBQ_BUF_INIT;
 
-	if (decode(out, url->rest, strlen(url->rest)))
+	if (jobq_url_decode(out, url->rest, strlen(url->rest)))
 		return JOBQ_OK;
 	jobq_buf_printf(&whole, "%s:%s", url->scheme, url->rest);
 	bad_url(whole.data, percent, err);

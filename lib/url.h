@@ -37,6 +37,12 @@ const char *jobq_url_take(struct jobq_url *url, const char *name);
 /* The first parameter nobody took, or NULL: a driver refuses it by name. */
 const char *jobq_url_left(const struct jobq_url *url);
 
+/*
+ * Adds text with each %XX as its byte. A '%' that begins none stays as it is
+ * and makes the result false, as does %00.
+ */
+bool jobq_url_decode(struct jobq_buf *out, const char *text, size_t len);
+
 /* Adds rest decoded from %XX, as a path. */
 enum jobq_status jobq_url_path(
     const struct jobq_url *url, struct jobq_buf *out, struct jobq_err *err);

@@ -159,7 +159,7 @@ create() {
 		json "$test" <answer || { cat answer; false; }
 	done <<-'EOF'
 	422	/api/jobs	{"inpu":1}	.detail == [{"type": "missing", "loc": ["body", "input"], "msg": "Field required", "input": {"inpu": 1}}]
-	422	/api/jobs	{"input":1	.detail[0] | .type == "json_invalid" and .loc == ["body"]
+	422	/api/jobs	{"input":1	.detail[0] | .type == "json_invalid" and .loc == ["body", 10] and (.ctx.error | test("byte 11"))
 	422	/api/jobs	[1]	.detail[0].type == "model_attributes_type"
 	422	/api/jobs	{"input":1,"id":7}	.detail[0].msg | test("id")
 	422	/api/jobs	{"input":1,"id":"../x"}	.detail[0].msg | test("id")

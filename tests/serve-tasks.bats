@@ -138,6 +138,8 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 	wait "$spawned_pid"
 	curl -sN -m 20 "http://$at/tasks/$id/events" >sse
 	not grep -q $'\r' sse
+	# Who wants the head alone does not wait for the events.
+	has "$(curl -sI -m 20 "http://$at/tasks/$id/events")" text/event-stream
 	same $'data: 1%\ndata: id: 7\ndata: 3%' "$(grep -A 2 'data: 1%' sse)"
 }
 

@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "driver.h"
 #include "exec_process.h"
+#include "text_lines.h"
 #include "json.h"
 #include "line.h"
 #include "mem.h"
@@ -186,41 +187,18 @@ call_verdict(struct jobq_exec_process *call, struct jobq_err *err)
 	    call->argument, WEXITSTATUS(call->code));
 }
 
-/*
- * Hands out the lines, or with line NULL only looks at them: all are checked
- * before the first one leaves.
- */
 static enum jobq_status
-call_lines(struct jobq_exec_process *call, struct jobq_object *object,
-    jobq_line_fn *line, void *context, struct jobq_err *err)
+call_lines(const struct jobq_exec_process *call, jobq_line_fn *line,
+    void *context, struct jobq_err *err)
 {
-	const char *at = call->answer.data;
-	size_t left = call->answer.len;
-	enum jobq_status status = JOBQ_OK;
+	struct jobq_lines lines = { call->answer.data, call->answer.len };
+	struct jobq_buf whose = JOBQ_BUF_INIT;
+	enum jobq_status status;
 
-	for (unsigned long number = 1; left > 0; number++) {
-		const char *end = memchr(at, '\n', left);
-		size_t len = end == NULL ? left : (size_t)(end - at);
-
-		if (line != NULL)
-			status = line(context, at, len, err);
-		else if (end == NULL)
-			status = jobq_fail(err, JOBQ_IO, "has no end");
-		else if (len > JOBQ_STAGE_MAX)
-			status =
-			    jobq_fail(err, JOBQ_IO, "is longer than 2 MiB");
-		else if (jobq_object_scan(object, at, len, err) != JOBQ_OK)
-			status = JOBQ_IO;
-		if (status != JOBQ_OK) {
-			if (line == NULL)
-				jobq_err_prefix(err, "'%s %s': line %lu",
-				    call->program, call->argument, number);
-			return status;
-		}
-		at += len + 1;
-		left -= len + 1;
-	}
-	return JOBQ_OK;
+	jobq_buf_printf(&whose, "'%s %s'", call->program, call->argument);
+	status = jobq_lines_hand_out(lines, whose.data, line, context, err);
+	jobq_buf_release(&whose);
+	return status;
 }
 
 static enum jobq_status
@@ -238,17 +216,13 @@ exec_call(void *handle, const char *verb, const char *request,
 		.most_bytes = ANSWER_BYTES,
 		.deadline = deadline,
 	};
-	struct jobq_object object = { 0 };
 	enum jobq_status status;
 
 	status = jobq_exec_process_run(&call, err);
 	if (status == JOBQ_OK)
 		status = call_verdict(&call, err);
 	if (status == JOBQ_OK)
-		status = call_lines(&call, &object, NULL, NULL, err);
-	if (status == JOBQ_OK && line != NULL)
-		status = call_lines(&call, &object, line, context, err);
-	jobq_object_release(&object);
+		status = call_lines(&call, line, context, err);
 	jobq_exec_process_release(&call);
 	return status;
 }

@@ -18,6 +18,7 @@
 #include "http_api.h"
 #include "json.h"
 #include "line.h"
+#include "text_lines.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -111,43 +112,6 @@ say_refused(const struct jobq_remote *store,
 	return status;
 }
 
-/*
- * Hands out the lines, or with line NULL only looks at them: all are checked
- * before the first one leaves.
- */
-static enum jobq_status
-go_through(const struct jobq_remote *store, const struct jobq_buf *body,
-    jobq_line_fn *line, void *context, struct jobq_err *err)
-{
-	struct jobq_object object = { 0 };
-	enum jobq_status status = JOBQ_OK;
-	const char *at = body->data;
-	size_t left = body->len;
-
-	for (unsigned long number = 1; left > 0 && status == JOBQ_OK;
-	     number++) {
-		const char *end = memchr(at, '\n', left);
-		size_t len = end == NULL ? left : (size_t)(end - at);
-
-		if (line != NULL)
-			status = line(context, at, len, err);
-		else if (end == NULL)
-			status = jobq_fail(err, JOBQ_IO, "has no end");
-		else if (len > JOBQ_STAGE_MAX)
-			status =
-			    jobq_fail(err, JOBQ_IO, "is longer than 2 MiB");
-		else if (jobq_object_scan(&object, at, len, err) != JOBQ_OK)
-			status = JOBQ_IO;
-		if (status != JOBQ_OK && line == NULL)
-			jobq_err_prefix(err, "%s: line %lu of its answer",
-			    store->name.data, number);
-		at += len + 1;
-		left -= end == NULL ? len : len + 1;
-	}
-	jobq_object_release(&object);
-	return status;
-}
-
 static enum jobq_status
 check_answer(const struct jobq_remote *store,
     const struct jobq_remote_answer *answer, struct jobq_err *err)
@@ -166,7 +130,7 @@ check_answer(const struct jobq_remote *store,
 		    "%s: whether its answer is whole cannot be told, for it "
 		    "has no Content-Length and no chunks",
 		    store->name.data);
-	return go_through(store, &answer->body, NULL, NULL, err);
+	return JOBQ_OK;
 }
 
 static enum jobq_status
@@ -195,8 +159,10 @@ ask_verb(struct jobq_remote *store, const char *verb, const char *request,
 	status = jobq_remote_ask(store, &ask, &answer, err);
 	if (status == JOBQ_OK)
 		status = check_answer(store, &answer, err);
-	if (status == JOBQ_OK && line != NULL)
-		status = go_through(store, &answer.body, line, context, err);
+	if (status == JOBQ_OK)
+		status = jobq_lines_hand_out(
+		    (struct jobq_lines){ answer.body.data, answer.body.len },
+		    store->name.data, line, context, err);
 	jobq_remote_answer_release(&answer);
 	curl_slist_free_all(headers);
 	jobq_buf_release(&left);

@@ -9,10 +9,18 @@
 #include "request.h"
 
 /*
- * Answers with one fault. loc is where it is, "body" or "query", and member
+ * Adds a fault to out, which begins empty and gets the whole body by
+ * jobq_detail_send(). loc is where it is, "body" or "query", and member
  * what it is in there, or NULL. input is what was given, its JSON text, or a
  * span with at NULL.
  */
+void jobq_detail_add(struct jobq_buf *out, const char *type, const char *loc,
+    const char *member, const char *msg, struct jobq_span input);
+
+/* Answers with the faults that were added. */
+void jobq_detail_send(struct jobq_request *request, struct jobq_buf *out);
+
+/* Both for one fault. */
 void jobq_detail_answer(struct jobq_request *request, const char *type,
     const char *loc, const char *member, const char *msg,
     struct jobq_span input);

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "watch.h"
+#include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ check_socket(struct waiting *waiting, const char **why, struct jobq_err *err)
 	unsigned methods;
 	int status;
 
-	jobq_request_target(head->target, &path, &query);
+	jobq_target_read(head->target, &path, &query);
 	route =
 	    jobq_route_find(door->reach == JOBQ_REACH_HEALTH ? JOBQ_ROUTE_HEALTH
 							     : server->where,
@@ -121,9 +122,7 @@ open_socket(struct jobq_server *server, struct jobq_arrival *arrival)
 		waiting->call.verb = JOBQ_VERB_LIST;
 		waiting->call.until_ms = jobq_mono_ms() + CHECK_MS;
 		waiting->call.done = checked;
-		jobq_buf_printf(&waiting->call.request,
-		    "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
-		    waiting->id.data);
+		jobq_request_put_list(&waiting->call.request, waiting->id.data);
 		if (jobq_pool_put(server->pool, &waiting->call))
 			return;
 		status = 503;

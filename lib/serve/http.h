@@ -38,7 +38,8 @@ void jobq_http_answered(struct jobq_request *request);
 
 /*
  * Answers a request with a stream of events that ends when the channel does.
- * False when the client has gone; the channel stays the caller's then.
+ * False when the client has gone, or wants the head alone; the channel stays
+ * the caller's then.
  */
 bool jobq_http_stream(
     struct jobq_request *request, struct jobq_channel *channel);

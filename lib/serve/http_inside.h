@@ -1,6 +1,6 @@
 /*
- * What the files of HTTP connections share: http.c, http_room.c and
- * http_stream.c.
+ * What the files of HTTP connections share: http.c,
+ * http_request.c, http_room.c and http_stream.c.
  */
 #ifndef JOBQ_SERVE_HTTP_INSIDE_H
 #define JOBQ_SERVE_HTTP_INSIDE_H
@@ -56,6 +56,13 @@ void jobq_http_end(struct connection *connection);
  */
 void jobq_http_note_unfinished(struct connection *connection);
 void jobq_http_make_room(struct jobq_http *http);
+
+/*
+ * http_request.c: reads the head into the request, which may be answered
+ * then: refused.
+ */
+void jobq_http_read(struct jobq_request *request, const struct jobq_door *door,
+    const struct jobq_head *head);
 
 /* http_stream.c: there is room to write in. */
 void jobq_http_stream_write(struct connection *connection);

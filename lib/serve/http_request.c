@@ -3,7 +3,8 @@
  */
 #include "answer.h"
 #include "clock.h"
-#include "server.h"
+#include "http_inside.h"
+#include "target.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,7 +45,7 @@ read_head(struct jobq_request *request, const struct jobq_head *head)
 	read_method(request, head->method);
 	request->closes = head->closes;
 	request->chunked = head->chunked;
-	jobq_request_target(head->target, &request->path, &request->query);
+	jobq_target_read(head->target, &request->path, &request->query);
 	copy(&request->key, head->key);
 	copy(&request->event_id, head->event_id);
 	copy(&request->accept, head->accept);

@@ -55,17 +55,32 @@ jobq_http_note_unfinished(struct connection *connection)
 	bound_unfinished(connection);
 }
 
+/* The one that came first of those in a step, or NULL. */
+static struct connection *
+oldest_in(const struct jobq_http *http, enum step step)
+{
+	struct connection *connection = http->oldest;
+
+	while (
+	    connection != NULL && (connection->step != step ||
+				      (step == HEAD && connection->in.len > 0)))
+		connection = connection->last;
+	return connection;
+}
+
 /*
- * Of those that ask nothing now the one that came first goes, which may be
- * the newest.
+ * First go those that ask nothing now, which the newest is one of; but where
+ * it is the only one, one that takes its answer slowly.
  */
 void
 jobq_http_make_room(struct jobq_http *http)
 {
-	struct connection *connection = http->oldest;
+	static const enum step steps[] = { LEAVE, HEAD, WRITE };
+	struct connection *connection = NULL;
 
-	while (connection != http->connections &&
-	       (connection->step != HEAD || connection->in.len > 0))
-		connection = connection->last;
-	jobq_http_end(connection);
+	for (size_t i = 0;
+	     i < 3 && (connection == NULL || connection == http->connections);
+	     i++)
+		connection = oldest_in(http, steps[i]);
+	jobq_http_end(connection != NULL ? connection : http->connections);
 }

@@ -63,6 +63,9 @@ jobq_http_stream(struct jobq_request *request, struct jobq_channel *channel)
 {
 	struct connection *connection = request->connection;
 
+	if (request->head_only)
+		jobq_request_answer(
+		    request, 200, "text/event-stream", NULL, 0, NULL);
 	if (connection == NULL || request->answered)
 		return false;
 	jobq_answer_head(&channel->out, 200, "text/event-stream", -1, false,

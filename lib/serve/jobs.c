@@ -15,6 +15,7 @@
 #include "key.h"
 #include "clock.h"
 #include "view.h"
+#include "target.h"
 
 #include <string.h>
 
@@ -105,7 +106,7 @@ put_link(const struct jobq_request *request, struct jobq_span after,
 
 	jobq_buf_puts(out, "Link: </api/jobs?");
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
-		const char *value = jobq_query_find(&request->query, kept[i]);
+		const char *value = jobq_target_find(&request->query, kept[i]);
 
 		if (value == NULL)
 			continue;
@@ -174,7 +175,7 @@ static void
 refuse_query(struct jobq_request *request, const char *name, const char *msg)
 {
 	struct jobq_buf given = JOBQ_BUF_INIT;
-	const char *value = jobq_query_find(&request->query, name);
+	const char *value = jobq_target_find(&request->query, name);
 
 	jobq_json_put_lossy(&given, value, strlen(value));
 	jobq_detail_answer(request, "value_error", "query", name, msg,
@@ -187,7 +188,7 @@ static bool
 put_text(struct jobq_request *request, const char *name, const char *before,
     const char *behind, struct jobq_buf *out)
 {
-	const char *value = jobq_query_find(&request->query, name);
+	const char *value = jobq_target_find(&request->query, name);
 	size_t len = value == NULL ? 0 : strlen(value);
 
 	if (len == 0)
@@ -206,7 +207,7 @@ put_text(struct jobq_request *request, const char *name, const char *before,
 static bool
 put_after(struct jobq_request *request, struct jobq_buf *out)
 {
-	const char *value = jobq_query_find(&request->query, "after");
+	const char *value = jobq_target_find(&request->query, "after");
 	struct jobq_span span;
 
 	if (value == NULL)
@@ -226,8 +227,8 @@ void
 jobq_route_jobs_list(struct jobq_request *request)
 {
 	struct jobq_buf text = JOBQ_BUF_INIT;
-	const char *status = jobq_query_find(&request->query, "status");
-	const char *limit = jobq_query_find(&request->query, "limit");
+	const char *status = jobq_target_find(&request->query, "status");
+	const char *limit = jobq_target_find(&request->query, "limit");
 	int64_t lines = LIMIT;
 	size_t i = 0;
 
@@ -282,11 +283,7 @@ shown(struct jobq_request *request, struct jobq_pool_call *call)
 void
 jobq_route_jobs_one(struct jobq_request *request)
 {
-	struct jobq_buf text = JOBQ_BUF_INIT;
-
-	jobq_buf_printf(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
-	    request->id.data);
-	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, shown);
+	jobq_request_list(request, shown);
 }
 
 /* --- new jobs ------------------------------------------------------------- */
@@ -303,7 +300,9 @@ pushed(struct jobq_request *request, struct jobq_pool_call *call)
 		jobq_request_failed(request, call->status, &call->err);
 		return;
 	}
-	end = memchr(call->answer.data, '\n', call->answer.len);
+	end = call->answer.len == 0
+		  ? NULL
+		  : memchr(call->answer.data, '\n', call->answer.len);
 	if (end == NULL ||
 	    jobq_object_scan(&members, call->answer.data,
 		(size_t)(end - call->answer.data), NULL) != JOBQ_OK) {

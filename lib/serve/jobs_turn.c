@@ -104,12 +104,7 @@ looked(struct jobq_request *request, struct jobq_pool_call *call)
 static void
 look(struct jobq_request *request)
 {
-	struct jobq_buf text = JOBQ_BUF_INIT;
-
-	jobq_buf_printf(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
-	    request->id.data);
-	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, looked);
-	jobq_buf_release(&text);
+	jobq_request_list(request, looked);
 }
 
 /* --- the log -------------------------------------------------------------- */

@@ -6,22 +6,6 @@
 
 #include "banned.h"
 
-bool
-jobq_lines_next(struct jobq_lines *lines, struct jobq_span *line)
-{
-	const char *end;
-
-	if (lines->left == 0)
-		return false;
-	end = memchr(lines->at, '\n', lines->left);
-	if (end == NULL)
-		return false;
-	*line = (struct jobq_span){ lines->at, (size_t)(end - lines->at) };
-	lines->left -= line->len + 1;
-	lines->at = end + 1;
-	return true;
-}
-
 static bool
 is_blank(char c)
 {

@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "event.h"
 #include "json.h"
+#include "text_lines.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,14 +47,6 @@ bool jobq_moment_last_line(
     const struct jobq_moment *moment, struct jobq_buf *out);
 
 void jobq_moment_release(struct jobq_moment *moment);
-
-/* Walks over the lines of an answer of the store. */
-struct jobq_lines {
-	const char *at;
-	size_t left;
-};
-
-bool jobq_lines_next(struct jobq_lines *lines, struct jobq_span *line);
 
 /* How a page of events ends. */
 struct jobq_page_end {

@@ -19,19 +19,6 @@ struct asked {
 	jobq_called_fn *done;
 };
 
-const char *
-jobq_query_find(const struct jobq_buf *query, const char *name)
-{
-	size_t len = strlen(name);
-	const char *at = query->data;
-	const char *end = at + query->len;
-
-	for (; at != NULL && at < end; at += strlen(at) + 1)
-		if (strncmp(at, name, len) == 0 && at[len] == '=')
-			return at + len + 1;
-	return NULL;
-}
-
 void
 jobq_request_answer(struct jobq_request *request, int status, const char *type,
     const char *body, size_t len, const char *more)
@@ -129,6 +116,22 @@ jobq_request_call(struct jobq_request *request, enum jobq_verb verb,
 	    "too many requests are waiting for the store; try again");
 }
 
+void
+jobq_request_put_list(struct jobq_buf *out, const char *id)
+{
+	jobq_buf_printf(
+	    out, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}", id);
+}
+
+void
+jobq_request_list(struct jobq_request *request, jobq_called_fn *done)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	jobq_request_put_list(&text, request->id.data);
+	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, done);
+}
+
 int
 jobq_request_check(const struct jobq_server *server,
     const struct jobq_door *door, const struct jobq_head *head,
@@ -147,46 +150,6 @@ jobq_request_check(const struct jobq_server *server,
 	};
 
 	return jobq_guard_check(&server->guard, &guarded, why);
-}
-
-static int
-hex(char c)
-{
-	return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
-
-/* Decodes up to a character or the end; head.c has checked what is there. */
-static struct jobq_span
-decode(struct jobq_span text, const char *ends, struct jobq_buf *out)
-{
-	while (text.len > 0 && strchr(ends, *text.at) == NULL) {
-		if (*text.at == '%') {
-			jobq_buf_putc(out,
-			    (char)(hex(text.at[1]) * 16 + hex(text.at[2])));
-			text.at += 2;
-			text.len -= 2;
-		} else {
-			/* Forms write a space so; in a path it is a plus. */
-			jobq_buf_putc(out,
-			    *text.at == '+' && *ends == '&' ? ' ' : *text.at);
-		}
-		text.at++;
-		text.len--;
-	}
-	return text;
-}
-
-void
-jobq_request_target(
-    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query)
-{
-	target = decode(target, "?", path);
-	while (target.len > 0) {
-		target.at++;
-		target.len--;
-		target = decode(target, "&", query);
-		jobq_buf_putc(query, '\0');
-	}
 }
 
 void

@@ -82,9 +82,6 @@ struct jobq_request {
 	bool dispatching; /* its handler runs: what it answers waits for it */
 };
 
-/* The value of a parameter of a query, or NULL. */
-const char *jobq_query_find(const struct jobq_buf *query, const char *name);
-
 /* Answers; more are lines of further headers, or NULL. */
 void jobq_request_answer(struct jobq_request *request, int status,
     const char *type, const char *body, size_t len, const char *more);
@@ -112,6 +109,12 @@ typedef void jobq_called_fn(
     struct jobq_request *request, struct jobq_pool_call *call);
 void jobq_request_call(struct jobq_request *request, enum jobq_verb verb,
     struct jobq_buf *text, bool grouped, jobq_called_fn *done);
+
+/* Lists the job of the request's id, as jobq_request_call(). */
+void jobq_request_list(struct jobq_request *request, jobq_called_fn *done);
+
+/* Adds the request of a list that asks for one job. */
+void jobq_request_put_list(struct jobq_buf *out, const char *id);
 
 /* The route of a path, or NULL; *methods are those that the path knows. */
 const struct jobq_route *jobq_route_find(unsigned where,

@@ -9,6 +9,7 @@
 #include "place.h"
 #include "metrics.h"
 #include "server.h"
+#include "stop.h"
 #include "tool.h"
 #include "told.h"
 #include "topic.h"
@@ -218,6 +219,7 @@ close_server(struct jobq_server *server)
 	jobq_web_close(server);
 	jobq_http_free(server->http);
 	jobq_topics_free(server->topics);
+	jobq_stops_free(server->stops);
 	jobq_gate_free(server->gate);
 	for (size_t i = 0; i < server->doors; i++)
 		jobq_listen_close(&server->door[i].listener);
@@ -239,6 +241,7 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 	enum jobq_status status = JOBQ_OK;
 
 	server.topics = jobq_topics_new(&server);
+	server.stops = jobq_stops_new(&server);
 	server.metrics = jobq_metrics_new();
 	server.guard.allowed_hosts = &options->allowed_hosts;
 	if (options->health_only)
@@ -300,6 +303,7 @@ jobq_server_tick(struct jobq_server *server)
 		jobq_pool_expire(server->pool);
 	/* Hints may be lost, and some stores have none. */
 	jobq_topics_look(server->topics);
+	jobq_stops_tick(server->stops);
 	jobq_watch_tick(server, second % SIGN_S == 0);
 	if (server->tool != NULL)
 		jobq_tool_tick(server);

@@ -27,6 +27,7 @@ struct jobq_door {
 	enum jobq_reach reach;
 };
 
+struct jobq_stops;
 struct jobq_told;
 struct jobq_topics;
 struct jobq_metrics;
@@ -43,6 +44,7 @@ struct jobq_server {
 	struct jobq_tool *tool; /* NULL: over a store */
 	struct jobq_told *told; /* the jobq-work whose health it is, or NULL */
 	struct jobq_topics *topics;
+	struct jobq_stops *stops;
 	struct jobq_buf about; /* /v1/info */
 	unsigned where;	       /* the sets of routes that are served */
 	bool draining;
@@ -112,12 +114,6 @@ void jobq_channel_close(
 /* The next piece into out, unless one is there; false when there is none. */
 bool jobq_channel_fetch(struct jobq_channel *channel);
 
-/* --- http_request.c ------------------------------------------------------- */
-
-/* Reads the head into the request, which may be answered then: refused. */
-void jobq_http_read(struct jobq_request *request, const struct jobq_door *door,
-    const struct jobq_head *head);
-
 /* --- request.c ------------------------------------------------------------ */
 
 /* What the head says is good, or the status that refuses it. */
@@ -126,13 +122,6 @@ int jobq_request_check(const struct jobq_server *server,
     const struct jobq_route *route, bool changes, const char **why);
 
 void jobq_request_free(struct jobq_request *request);
-
-/*
- * Reads a target, the path decoded into one buf, the query into another; what
- * head.c has checked is good.
- */
-void jobq_request_target(
-    struct jobq_span target, struct jobq_buf *path, struct jobq_buf *query);
 
 /* --- enter.c: what the gate lets through ---------------------------------- */
 

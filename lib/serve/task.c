@@ -2,6 +2,7 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "detail.h"
 #include "event.h"
 #include "job.h"
 #include "key.h"
@@ -68,23 +69,6 @@ jobq_task_ended_for(const struct jobq_object *job)
 
 /* --- POST /tasks ---------------------------------------------------------- */
 
-/* One fault of a body, in the form that clients of FastAPI know. */
-static void
-put_fault(struct jobq_buf *out, const char *type, const char *member,
-    const char *message, struct jobq_span input)
-{
-	jobq_buf_puts(out, out->len == 0 ? "{\"detail\":[" : ",");
-	jobq_buf_printf(out, "{\"type\":\"%s\",\"loc\":[\"body\"", type);
-	if (member != NULL)
-		jobq_buf_printf(out, ",\"%s\"", member);
-	jobq_buf_printf(out, "],\"msg\":\"%s\",\"input\":", message);
-	if (input.len == 0)
-		jobq_buf_puts(out, "null");
-	else
-		jobq_buf_add(out, input.at, input.len);
-	jobq_buf_putc(out, '}');
-}
-
 struct wanted {
 	const char *member;
 	char first; /* of its text: what type it has */
@@ -101,12 +85,12 @@ check_member(const struct jobq_object *task, struct jobq_span whole,
 	if (value == NULL && !wanted->needed)
 		return;
 	if (value == NULL)
-		put_fault(
-		    faults, "missing", wanted->member, "Field required", whole);
+		jobq_detail_add(faults, "missing", "body", wanted->member,
+		    "Field required", whole);
 	else if (value->at[0] != wanted->first &&
 		 (wanted->needed || !jobq_span_is(*value, "null")))
-		put_fault(faults, wanted->type, wanted->member, wanted->message,
-		    *value);
+		jobq_detail_add(faults, wanted->type, "body", wanted->member,
+		    wanted->message, *value);
 }
 
 static bool
@@ -197,10 +181,8 @@ push(struct jobq_request *request, const struct jobq_object *task)
 		jobq_buf_add(&text, entry.at, entry.len);
 		jobq_request_call(request, JOBQ_VERB_PUSH, &text, true, pushed);
 	} else {
-		put_fault(&text, "value_error", "type", "Value error",
-		    *jobq_object_get(task, "type"));
-		jobq_buf_puts(&text, "]}\n");
-		jobq_request_json(request, 422, &text);
+		jobq_detail_answer(request, "value_error", "body", "type",
+		    err.text, *jobq_object_get(task, "type"));
 	}
 	jobq_batch_release(&batch);
 	jobq_job_release(&job);
@@ -211,25 +193,16 @@ push(struct jobq_request *request, const struct jobq_object *task)
 void
 jobq_route_task_push(struct jobq_request *request)
 {
+	const struct jobq_buf *body = &request->body;
 	struct jobq_object task = { 0 };
 	struct jobq_buf faults = JOBQ_BUF_INIT;
-	struct jobq_span whole = { NULL, 0 };
-	struct jobq_err err;
 
-	if (jobq_json_check(
-		request->body.data, request->body.len, &whole, &err) != JOBQ_OK)
-		put_fault(&faults, "json_invalid", NULL, "JSON decode error",
-		    (struct jobq_span){ "{}", 2 });
-	else if (jobq_object_scan(&task, whole.at, whole.len, &err) != JOBQ_OK)
-		put_fault(&faults, "model_attributes_type", NULL,
-		    "Input should be a valid dictionary or object to extract "
-		    "fields from",
-		    whole);
-	else if (check_task(&task, whole, &faults))
-		push(request, &task);
-	if (faults.len > 0) {
-		jobq_buf_puts(&faults, "]}\n");
-		jobq_request_json(request, 422, &faults);
+	if (jobq_detail_scan(request, &task)) {
+		if (check_task(&task,
+			(struct jobq_span){ body->data, body->len }, &faults))
+			push(request, &task);
+		else
+			jobq_detail_send(request, &faults);
 	}
 	jobq_buf_release(&faults);
 	jobq_object_release(&task);
@@ -246,6 +219,15 @@ struct known {
 };
 
 static void
+release(struct known *known)
+{
+	jobq_buf_release(&known->body);
+	free(known->update);
+	free(known->code);
+	known->update = known->code = NULL;
+}
+
+static void
 answer_task(struct jobq_request *request)
 {
 	struct known *known = request->state;
@@ -254,9 +236,6 @@ answer_task(struct jobq_request *request)
 	    known->update == NULL ? "null" : known->update,
 	    known->code == NULL ? "null" : known->code);
 	jobq_request_json(request, 200, &known->body);
-	jobq_buf_release(&known->body);
-	free(known->update);
-	free(known->code);
 }
 
 static void
@@ -311,9 +290,13 @@ seen(struct jobq_request *request, struct jobq_pool_call *call)
 	    ++known->pages < PAGES_MOST) {
 		snprintf(since, sizeof(since), "%lld", (long long)end.after);
 		ask_events(request, since, seen);
-	} else {
-		answer_task(request);
+		return;
 	}
+	if (call->status == JOBQ_OK)
+		answer_task(request);
+	else
+		jobq_request_failed(request, call->status, &call->err);
+	release(known);
 }
 
 static void
@@ -364,12 +347,7 @@ found(struct jobq_request *request, struct jobq_pool_call *call)
 void
 jobq_route_task(struct jobq_request *request)
 {
-	struct jobq_buf text = JOBQ_BUF_INIT;
-
-	jobq_buf_printf(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
-	    request->id.data);
-	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, found);
-	jobq_buf_release(&text);
+	jobq_request_list(request, found);
 }
 
 /* --- DELETE /tasks/{id} --------------------------------------------------- */

@@ -20,6 +20,7 @@
 #include "request.h"
 #include "routes.h"
 #include "server.h"
+#include "stop.h"
 #include "task.h"
 #include "topic.h"
 
@@ -349,31 +350,14 @@ next(void *context, struct jobq_buf *out)
 }
 
 static void
-stopped(struct jobq_pool_call *call)
-{
-	jobq_pool_call_release(call);
-	free(call);
-}
-
-static void
 heard(void *context, const char *text, size_t len)
 {
 	struct watcher *watcher = context;
 	struct jobq_span rest = { text, len }, word = { text, 0 };
-	struct jobq_pool_call *call;
 
 	jobq_text_line(&rest, &word);
-	if (word.len != 4 || memcmp(word.at, "STOP", 4) != 0)
-		return;
-	call = jobq_xcalloc(1, sizeof(*call));
-	call->verb = JOBQ_VERB_CANCEL;
-	call->until_ms = jobq_mono_ms() + ASK_MS;
-	call->done = stopped;
-	jobq_buf_printf(&call->request,
-	    "{\"ids\":[\"%s\"],\"reason\":\"stopped by a watcher\"}",
-	    watcher->topic->id);
-	if (!jobq_pool_put(watcher->server->pool, call))
-		stopped(call);
+	if (word.len == 4 && memcmp(word.at, "STOP", 4) == 0)
+		jobq_stops_add(watcher->server->stops, watcher->topic->id);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "routes.h"
 #include "server.h"
 #include "task.h"
+#include "target.h"
 
 #include <string.h>
 
@@ -13,8 +14,8 @@ enum jobq_status
 jobq_watch_read(struct jobq_watch_wish *wish, const struct jobq_buf *query,
     const char *event_id, struct jobq_err *err)
 {
-	const char *format = jobq_query_find(query, "format");
-	const char *since = jobq_query_find(query, "since");
+	const char *format = jobq_target_find(query, "format");
+	const char *since = jobq_target_find(query, "since");
 
 	if (*event_id != '\0')
 		since = event_id;
@@ -102,12 +103,7 @@ found(struct jobq_request *request, struct jobq_pool_call *call)
 void
 jobq_route_task_events(struct jobq_request *request)
 {
-	struct jobq_buf text = JOBQ_BUF_INIT;
-
-	jobq_buf_printf(&text, "{\"by\":\"ids\",\"limit\":1,\"ids\":[\"%s\"]}",
-	    request->id.data);
-	jobq_request_call(request, JOBQ_VERB_LIST, &text, false, found);
-	jobq_buf_release(&text);
+	jobq_request_list(request, found);
 }
 
 /* Only a connection of its own becomes a WebSocket: enter.c opens it. */

@@ -36,20 +36,12 @@ struct jobq_www_query {
 };
 
 /*
- * Reads what stands behind the '?' of /jobs. Parameters of other names are
+ * Reads the query of /jobs, as target.h has it. Parameters of other names are
  * passed over, of one that stands several times the last counts. JOBQ_INVALID
  * says which value no job can have.
  */
-enum jobq_status jobq_www_query_parse(struct jobq_www_query *query,
-    const char *text, size_t len, struct jobq_err *err);
-
-/*
- * The same for one parameter that is decoded already; query is all zero
- * before the first one.
- */
-enum jobq_status jobq_www_query_take(struct jobq_www_query *query,
-    const char *name, size_t name_len, const char *value, size_t len,
-    struct jobq_err *err);
+enum jobq_status jobq_www_query_read(struct jobq_www_query *query,
+    const struct jobq_buf *texts, struct jobq_err *err);
 
 void jobq_www_query_release(struct jobq_www_query *query);
 

@@ -13,38 +13,6 @@
 #define NAME_MAX_BYTES 255
 #define CURSOR_MAX_BYTES 200
 
-static int
-hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
-
-	return at == NULL ? -1 : (int)(at - digits);
-}
-
-/* Undoes %XX and '+'; false for a bad %XX. */
-static bool
-decode(struct jobq_buf *out, const char *text, size_t len)
-{
-	jobq_buf_clear(out);
-	jobq_buf_puts(out, "");
-	for (size_t i = 0; i < len; i++) {
-		int high, low;
-
-		if (text[i] != '%') {
-			jobq_buf_putc(out, text[i] == '+' ? ' ' : text[i]);
-			continue;
-		}
-		high = len - i > 2 ? hex(text[i + 1]) : -1;
-		low = len - i > 2 ? hex(text[i + 2]) : -1;
-		if (high < 0 || low < 0)
-			return false;
-		jobq_buf_putc(out, (char)(high * 16 + low));
-		i += 2;
-	}
-	return true;
-}
-
 static bool
 is_name(const char *text, size_t len)
 {
@@ -81,9 +49,9 @@ is_cursor(const char *text, size_t len)
 	       (*text == '"' || *text == '-' || (*text >= '0' && *text <= '9'));
 }
 
-enum jobq_status
-jobq_www_query_take(struct jobq_www_query *query, const char *name,
-    size_t name_len, const char *value, size_t len, struct jobq_err *err)
+static enum jobq_status
+take(struct jobq_www_query *query, const char *name, size_t name_len,
+    const char *value, size_t len, struct jobq_err *err)
 {
 	const struct {
 		const char *name;
@@ -116,33 +84,22 @@ jobq_www_query_take(struct jobq_www_query *query, const char *name,
 }
 
 enum jobq_status
-jobq_www_query_parse(struct jobq_www_query *query, const char *text, size_t len,
+jobq_www_query_read(struct jobq_www_query *query, const struct jobq_buf *texts,
     struct jobq_err *err)
 {
-	struct jobq_buf value = JOBQ_BUF_INIT;
+	const char *at = texts->data;
+	const char *end = at + texts->len;
 	enum jobq_status status = JOBQ_OK;
-	size_t at = 0;
 
 	*query = (struct jobq_www_query){ 0 };
-	while (at < len && status == JOBQ_OK) {
-		const char *part = text + at;
-		const char *end = memchr(part, '&', len - at);
-		size_t part_len = end ? (size_t)(end - part) : len - at;
-		const char *equals = memchr(part, '=', part_len);
-		size_t name_len = equals ? (size_t)(equals - part) : part_len;
+	for (; at != NULL && at < end && status == JOBQ_OK;
+	     at += strlen(at) + 1) {
+		size_t name_len = strcspn(at, "=");
 
-		at += part_len + 1;
-		if (equals == NULL)
-			continue;
-		if (decode(&value, equals + 1, part_len - name_len - 1))
-			status = jobq_www_query_take(
-			    query, part, name_len, value.data, value.len, err);
-		else
-			status = jobq_fail(err, JOBQ_INVALID,
-			    "a %% in the address is not followed by two hex "
-			    "digits");
+		if (at[name_len] == '=')
+			status = take(query, at, name_len, at + name_len + 1,
+			    strlen(at + name_len + 1), err);
 	}
-	jobq_buf_release(&value);
 	return status;
 }
 

@@ -4,6 +4,7 @@
  * is no obstacle to a list. With a token nothing of the store is shown, for a
  * browser has none to send here: the scripts ask for it.
  */
+#include "moment.h"
 #include "routes.h"
 #include "server.h"
 #include "www.h"
@@ -56,43 +57,19 @@ say(struct jobq_request *request, int status, const char *title,
 	jobq_buf_release(&main);
 }
 
-static enum jobq_status
-read_query(const struct jobq_request *request, struct jobq_www_query *query,
-    struct jobq_err *err)
-{
-	const char *at = request->query.data;
-	const char *end = at + request->query.len;
-	enum jobq_status status = JOBQ_OK;
-
-	*query = (struct jobq_www_query){ 0 };
-	for (; at != NULL && at < end && status == JOBQ_OK;
-	     at += strlen(at) + 1) {
-		size_t name_len = strcspn(at, "=");
-
-		if (at[name_len] == '=')
-			status = jobq_www_query_take(query, at, name_len,
-			    at + name_len + 1, strlen(at + name_len + 1), err);
-	}
-	return status;
-}
-
 /* Calls with each line of an answer, scanned. */
 static void
 each_line(const struct jobq_buf *answer,
     void (*take)(void *context, struct jobq_object *members), void *context)
 {
 	struct jobq_object members = { NULL, 0, 0 };
-	size_t at = 0;
+	struct jobq_lines lines = { answer->data, answer->len };
+	struct jobq_span line;
 
-	while (at < answer->len) {
-		const char *line = answer->data + at;
-		const char *end = memchr(line, '\n', answer->len - at);
-		size_t len = end ? (size_t)(end - line) : answer->len - at;
-
-		if (jobq_object_scan(&members, line, len, NULL) == JOBQ_OK)
+	while (jobq_lines_next(&lines, &line))
+		if (jobq_object_scan(&members, line.at, line.len, NULL) ==
+		    JOBQ_OK)
 			take(context, &members);
-		at += len + 1;
-	}
 	jobq_object_release(&members);
 }
 
@@ -137,7 +114,7 @@ listed(struct jobq_request *request, struct jobq_pool_call *call)
 		    "This did not work", call->err.text);
 		return;
 	}
-	if (read_query(request, &query, NULL) == JOBQ_OK) {
+	if (jobq_www_query_read(&query, &request->query, NULL) == JOBQ_OK) {
 		jobq_buf_puts(&main, request->state);
 		each_line(&call->answer, take_job, &list);
 		jobq_www_list_end(&query, list.rows,
@@ -158,7 +135,7 @@ list_with(struct jobq_request *request, const struct jobq_stats *stats)
 	struct jobq_buf head = JOBQ_BUF_INIT;
 	struct jobq_buf text = JOBQ_BUF_INIT;
 
-	if (read_query(request, &query, NULL) == JOBQ_OK) {
+	if (jobq_www_query_read(&query, &request->query, NULL) == JOBQ_OK) {
 		jobq_www_list_begin(&query, stats, &head);
 		request->state = jobq_buf_detach(&head);
 		jobq_www_query_request(&query, &text);
@@ -210,7 +187,8 @@ jobq_route_www(struct jobq_request *request)
 		say(request, 200, "A token is needed",
 		    "This server asks for a token, which only the scripts of "
 		    "this page can send.");
-	} else if (read_query(request, &query, &err) != JOBQ_OK) {
+	} else if (jobq_www_query_read(&query, &request->query, &err) !=
+		   JOBQ_OK) {
 		say(request, 400, "This did not work", err.text);
 		jobq_www_query_release(&query);
 	} else {

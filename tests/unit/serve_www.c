@@ -1,3 +1,4 @@
+#include "serve/target.h"
 #include "serve/www.h"
 
 #include "../support/unit.h"
@@ -9,7 +10,19 @@
 static enum jobq_status
 parse(struct jobq_www_query *query, const char *text)
 {
-	return jobq_www_query_parse(query, text, strlen(text), NULL);
+	struct jobq_buf target = JOBQ_BUF_INIT, path = JOBQ_BUF_INIT;
+	struct jobq_buf texts = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	jobq_buf_printf(&target, "/jobs?%s", text);
+	jobq_target_read(
+	    (struct jobq_span){ target.data, target.len }, &path, &texts);
+	check_str(path.data, "/jobs");
+	status = jobq_www_query_read(query, &texts, NULL);
+	jobq_buf_release(&target);
+	jobq_buf_release(&path);
+	jobq_buf_release(&texts);
+	return status;
 }
 
 static void
@@ -43,11 +56,9 @@ JOBQ_TEST(www_queries_become_requests_of_one_page)
 JOBQ_TEST(www_queries_that_no_job_can_match_are_refused)
 {
 	static const char *const bad[] = { "state=done", "state=Failed",
-		"state=pending%00", "queue=a%0Ab", "queue=%00", "queue=%ff",
-		"name=%1b", "name=%7F", "id=-x", "id=a/b", "id=%3Cb%3E",
-		"after=12x", "after=1%2C%22by%22%3A1", "after={}", "after=%221",
-		"after=null", "after=+1", "queue=%", "queue=%4", "queue=%g0",
-		"id=%zz" };
+		"queue=a%0Ab", "queue=%ff", "name=%1b", "name=%7F", "id=-x",
+		"id=a/b", "id=%3Cb%3E", "after=12x", "after=1%2C%22by%22%3A1",
+		"after={}", "after=%221", "after=null", "after=+1", "id=%25" };
 	char longest[8 + 300] = "queue=";
 	struct jobq_www_query query;
 
@@ -68,15 +79,12 @@ JOBQ_TEST(www_links_carry_the_filter_and_are_read_back_the_same)
 {
 	struct jobq_www_query query, again;
 	struct jobq_buf out = JOBQ_BUF_INIT;
-	struct jobq_err err = { "" };
 
 	check_int(parse(&query, "queue=%22%3E%3Cb&name=a%26b"), JOBQ_OK);
 	jobq_www_query_link(&query, "failed", "\"1,2\"", &out);
 	check_str(out.data, "jobs?state=failed&amp;queue=%22%3E%3Cb&amp;"
 			    "name=a%26b&amp;after=%221%2C2%22");
-	check_int(jobq_www_query_parse(
-		      &again, "queue=%22%3E%3Cb&after=%221%2C2%22", 34, &err),
-	    JOBQ_OK);
+	check_int(parse(&again, "queue=%22%3E%3Cb&after=%221%2C2%22"), JOBQ_OK);
 	check_str(again.queue, "\"><b");
 	check_str(again.after, "\"1,2\"");
 	jobq_www_query_release(&query);
