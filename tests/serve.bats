@@ -321,6 +321,11 @@ cannot_start() {
 	    time.sleep(0.02)
 	kept.request("GET", "/health")
 	print(kept.getresponse().status)
+	# Who comes now is told so, too.
+	for path in "/health/ready", "/health/live", "/v1/info":
+	    fresh = http.client.HTTPConnection(at, timeout=20)
+	    fresh.request("GET", path)
+	    print(path, fresh.getresponse().status)
 	slow.sendall(b"ut\":1}")
 	text = b""
 	while True:
@@ -334,6 +339,9 @@ cannot_start() {
 	timeout 60 python3 drain.py "$at" "$server" >said
 	same "200 b'{\"status\":\"healthy\"}\\n'
 503
+/health/ready 503
+/health/live 200
+/v1/info 503
 HTTP/1.1 201 Created
 close" "$(<said)"
 	wait_until 10 gone "$server"

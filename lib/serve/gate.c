@@ -355,8 +355,8 @@ jobq_gate_listen(struct jobq_gate *gate, const struct jobq_listener *listener)
 	watch(gate, spot, EPOLL_CTL_ADD);
 }
 
-void
-jobq_gate_close(struct jobq_gate *gate)
+static void
+close_listeners(struct jobq_gate *gate)
 {
 	struct spot *next;
 
@@ -374,7 +374,7 @@ jobq_gate_free(struct jobq_gate *gate)
 {
 	if (gate == NULL)
 		return;
-	jobq_gate_close(gate);
+	close_listeners(gate);
 	while (gate->oldest != NULL)
 		drop(gate, gate->oldest);
 	close(gate->epoll);

@@ -52,12 +52,9 @@ void jobq_gate_look(struct jobq_gate *gate);
 /* To be called about every second: ends what is late. */
 void jobq_gate_tick(struct jobq_gate *gate);
 
-/* Accepts from a listener, which outlives the gate or gate_close. */
+/* Accepts from a listener, which outlives the gate. */
 void jobq_gate_listen(
     struct jobq_gate *gate, const struct jobq_listener *listener);
-
-/* Accepts from none any more. */
-void jobq_gate_close(struct jobq_gate *gate);
 
 /*
  * Whose connection it is: an IPv4 address, or the /64 of an IPv6 one. False

@@ -139,6 +139,9 @@ check(struct jobq_request *request, const struct jobq_door *door,
 		    "else is upgraded to");
 	else if (request->route == NULL)
 		refuse_method(request, methods);
+	else if (server->draining && !(request->route->where & JOBQ_ROUTE_OPEN))
+		jobq_request_problem(request, 503, "again",
+		    "the server is being stopped; ask another, or later");
 	else if (request->body_length > request->route->body_bytes)
 		jobq_request_problem(request, 413, NULL,
 		    "the body has %zu bytes; the most here is %zu",

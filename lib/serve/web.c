@@ -251,7 +251,6 @@ jobq_web_stop(struct jobq_server *server)
 	if (web->stops > 1)
 		return;
 	server->draining = true;
-	jobq_gate_close(server->gate);
 	jobq_log(JOBQ_INFO, "stopping, %zu running, again to force",
 	    server->requests);
 	for (struct jobq_channel *channel = server->channels; channel != NULL;
