@@ -50,3 +50,40 @@ load ../support/tasks
 	timeout 120 python3 replay.py "$ws" "$at" "$id" "$seed" >said
 	[[ $(<said) == *connections ]]
 }
+
+@test "serve: of two thousand submits the answers of five hundred are cut, and each is one task" {
+	serve
+	cat >cut.py <<-'EOF'
+	import http.client, json, random, socket, struct, sys
+	where = sys.argv[1]
+	host, port = where.rsplit(":", 1)
+	chance = random.Random(int(sys.argv[2]))
+	cut = set(chance.sample(range(2000), 500))
+	body = '{"project":"p","type":"t","params":{}}'
+	head = (f"POST /tasks HTTP/1.1\r\nHost: {where}\r\nContent-Type: "
+	        "application/json\r\nContent-Length: %d\r\nIdempotency-Key: k%d\r\n\r\n")
+	kept, ids = http.client.HTTPConnection(where, timeout=30), set()
+	for i in range(2000):
+	    if i in cut:
+	        # The client is gone before, while, or after it is answered.
+	        link = socket.create_connection((host, int(port)))
+	        link.sendall((head % (len(body), i) + body).encode())
+	        link.settimeout(chance.choice([0.0001, 0.001, 0.01]))
+	        try:
+	            link.recv(1)
+	        except TimeoutError:
+	            pass
+	        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+	            struct.pack("ii", 1, 0))
+	        link.close()
+	    kept.request("POST", "/tasks", body, {"Content-Type":
+	        "application/json", "Idempotency-Key": f"k{i}"})
+	    answer = kept.getresponse()
+	    assert answer.status == 200
+	    ids.add(json.load(answer)["task_id"])
+	print(len(ids))
+	EOF
+	timeout 120 python3 cut.py "$at" "${JOBQ_TEST_SEED:-$RANDOM}" >said
+	same 2000 "$(<said)"
+	same 2000 "$(jobq-list --json | wc -l)"
+}
