@@ -40,7 +40,8 @@ check(struct jobq_lines lines, const char *whose, struct jobq_err *err)
 			status = JOBQ_IO;
 	}
 	if (status != JOBQ_OK)
-		jobq_err_prefix(err, "%s: line %lu", whose, number);
+		jobq_err_prefix(
+		    err, "%s: line %lu of its answer", whose, number);
 	jobq_object_release(&object);
 	return status;
 }

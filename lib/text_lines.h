@@ -24,7 +24,8 @@ bool jobq_lines_next(struct jobq_lines *lines, struct jobq_span *line);
 /*
  * Hands each line to line(), unless that is NULL; before the first one leaves
  * all are known to be JSON objects of at most JOBQ_STAGE_MAX bytes that have
- * their newlines. JOBQ_IO names the first that is none, as a line of whose.
+ * their newlines. JOBQ_IO names the first that is none, as one of the answer of
+ * whose.
  */
 enum jobq_status jobq_lines_hand_out(struct jobq_lines lines, const char *whose,
     jobq_line_fn *line, void *context, struct jobq_err *err);

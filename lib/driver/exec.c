@@ -20,10 +20,10 @@
 #include "clock.h"
 #include "driver.h"
 #include "exec_process.h"
-#include "text_lines.h"
 #include "json.h"
 #include "line.h"
 #include "mem.h"
+#include "text_lines.h"
 
 #include <errno.h>
 #include <signal.h>
