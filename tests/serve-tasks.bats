@@ -143,6 +143,49 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 	same $'data: 1%\ndata: id: 7\ndata: 3%' "$(grep -A 2 'data: 1%' sse)"
 }
 
+# since SEQ: what an EventSource gets that comes back with this event.
+since() {
+	curl -sN -m 20 -D head -H "Last-Event-ID: $1" \
+		"http://$at/tasks/$id/events"
+}
+
+@test "serve: an EventSource that comes back to a task that has ended is told to stop" {
+	local seq
+	serve
+	# Nothing is shown of its end itself: the last line was DONE.
+	id=$(submit)
+	spawn curl -sN -m 20 "http://$at/tasks/$id/events" >sse
+	local sse=$spawned_pid
+	work sh -c 'echo a; echo DONE; until [ -e go ]; do sleep 0.05; done'
+	wait_until 10 shown sse 'data: DONE'
+	touch go
+	wait "$sse"
+	same 'data: DONE' "$(grep '^data' sse | tail -n 1)"
+	seq=$(sed -n 's/^id: //p' sse | tail -n 1)
+	same "$("$ws" "$at" "/tasks/$id/watch?format=json" |
+		jq -r 'objects | .seq' 2>/dev/null | tail -n 1)" "$seq"
+	for seq in "$seq" "$((seq + 1000))"; do
+		same '' "$(since "$seq")"
+		has "$(<head)" 'HTTP/1.1 204 No Content'
+		lacks "$(<head)" Content-Length Content-Type:
+	done
+	# Who has not seen all of it gets the rest, and so does who asks first.
+	seq=$(sed -n 's/^id: //p' sse | head -n 1)
+	same 'data: a data: DONE' "$(since "$seq" | grep '^data' | paste -sd ' ')"
+	has "$(<head)" 'HTTP/1.1 200 OK' text/event-stream
+	same "$(grep -v '^:' sse | grep .)" \
+		"$(curl -sN -m 20 "http://$at/tasks/$id/events" | grep .)"
+	seq=$(sed -n 's/^id: //p' sse | tail -n 1)
+	same 200 "$(ask GET "/tasks/$id/events?since=$seq" | tail -n 1)"
+	# One that is not over is waited for, whatever the client has seen of it.
+	id=$(submit)
+	spawn since "$((seq + 1))" >sse
+	sse=$spawned_pid
+	work echo b
+	wait "$sse"
+	grep -qx 'data: DONE' sse
+}
+
 @test "serve: DONE is shown once when the task's last line was that" {
 	serve
 	id=$(submit)

@@ -24,6 +24,7 @@ jobq_answer_reason(int status)
 		{ 200, "OK" },
 		{ 201, "Created" },
 		{ 202, "Accepted" },
+		{ 204, "No Content" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
@@ -86,8 +87,10 @@ jobq_answer_head(struct jobq_buf *out, int status, const char *type,
 	jobq_buf_int(out, status);
 	jobq_buf_putc(out, ' ');
 	jobq_buf_puts(out, jobq_answer_reason(status));
-	jobq_buf_puts(out, "\r\nContent-Type: ");
-	jobq_buf_puts(out, type);
+	if (type != NULL) {
+		jobq_buf_puts(out, "\r\nContent-Type: ");
+		jobq_buf_puts(out, type);
+	}
 	if (length_bytes >= 0) {
 		jobq_buf_puts(out, "\r\nContent-Length: ");
 		jobq_buf_int(out, length_bytes);

@@ -18,8 +18,9 @@ int jobq_answer_status(enum jobq_status status);
 
 /*
  * Adds the head of an answer with length_bytes of a body (-1: it ends with
- * the connection), with what every answer says to a browser; more are lines
- * of further headers, each with its CRLF, or NULL.
+ * the connection, or there is none), with what every answer says to a
+ * browser; type is NULL without a body, and more are lines of further headers,
+ * each with its CRLF, or NULL.
  */
 void jobq_answer_head(struct jobq_buf *out, int status, const char *type,
     long long length_bytes, bool keeps, const char *more);

@@ -30,7 +30,8 @@ jobq_request_answer(struct jobq_request *request, int status, const char *type,
 	if (request->server->draining || request->server->told != NULL)
 		request->closes = true;
 	jobq_answer_head(&request->out, status, type,
-	    status == 304 ? -1 : (long long)len, !request->closes, more);
+	    status == 204 || status == 304 ? -1 : (long long)len,
+	    !request->closes, more);
 	if (len > 0 && !request->head_only)
 		jobq_buf_add(&request->out, body, len);
 	if (!request->dispatching)

@@ -48,7 +48,8 @@ struct watcher {
 	bool asking, has_page, failed;
 
 	int64_t cursor;
-	uint64_t number; /* of the next moment, when live */
+	int64_t taken, told; /* the last event, and that of the last id: */
+	uint64_t number;     /* of the next moment, when live */
 	bool live, ended, over, ticks;
 	bool unsure; /* the cursor is what a client says, and no more */
 
@@ -122,7 +123,7 @@ take(struct watcher *watcher, const struct jobq_moment *moment)
 {
 	if (moment->seq <= watcher->cursor)
 		return;
-	watcher->cursor = moment->seq;
+	watcher->cursor = watcher->taken = moment->seq;
 	watcher->unsure = false;
 	if (moment->kind != JOBQ_MOMENT_OTHER)
 		watcher->ended = moment->kind >= JOBQ_MOMENT_DONE;
@@ -319,14 +320,30 @@ give_line(struct watcher *watcher, struct jobq_buf *out)
 	if (watcher->wish.websocket && watcher->at < pending->len)
 		return;
 	/* Only with its last line a moment has been seen. */
-	if (!watcher->wish.websocket && watcher->at == pending->len)
+	if (!watcher->wish.websocket && watcher->at == pending->len) {
 		jobq_buf_printf(out, "\nid: %lld", (long long)watcher->cursor);
+		watcher->told = watcher->cursor;
+	}
 	if (!watcher->wish.websocket)
 		jobq_buf_puts(out, "\n\n");
 	if (watcher->at == pending->len) {
 		jobq_buf_release(pending);
 		watcher->at = 0;
 	}
+}
+
+/*
+ * An end of which nothing was shown has an id, too: who comes back with it is
+ * told that there is no more.
+ */
+static enum jobq_piece
+give_end(struct watcher *watcher, struct jobq_buf *out)
+{
+	if (watcher->wish.websocket || watcher->taken <= watcher->told)
+		return JOBQ_PIECE_END;
+	watcher->told = watcher->taken;
+	jobq_buf_printf(out, "id: %lld\n\n", (long long)watcher->taken);
+	return JOBQ_PIECE;
 }
 
 static enum jobq_piece
@@ -336,7 +353,7 @@ next(void *context, struct jobq_buf *out)
 
 	while (watcher->at == watcher->pending.len) {
 		if (watcher->over)
-			return JOBQ_PIECE_END;
+			return give_end(watcher, out);
 		if (advance(watcher))
 			continue;
 		if (!watcher->ticks)
@@ -387,6 +404,7 @@ jobq_watch_new(struct jobq_server *server, const char *id,
 	watcher->channel.context = watcher;
 	watcher->server = server;
 	watcher->wish = *wish;
+	watcher->told = wish->since;
 	watcher->epoch = INT64_MIN;
 	/* Unless more follows in the log. */
 	watcher->ended = wish->ended;

@@ -1,6 +1,14 @@
+/*
+ * A stream of events ends with its task. A browser's EventSource connects
+ * again after any end, naming the last event it has; only an answer of 204
+ * keeps it from that (WHATWG HTML, section 9.2.3). So one that comes back to
+ * a task that has ended, and has seen all of it, gets that answer.
+ */
 #include "watch.h"
 
 #include "clock.h"
+#include "mem.h"
+#include "moment.h"
 #include "routes.h"
 #include "server.h"
 #include "task.h"
@@ -68,11 +76,56 @@ jobq_watch_check(const struct jobq_server *server,
 }
 
 static void
+open_stream(struct jobq_request *request, const struct jobq_watch_wish *wish)
+{
+	struct jobq_channel *channel;
+	const char *why;
+	int status = jobq_watch_refuse(request->server, &why);
+
+	if (status != 0) {
+		jobq_request_problem(request, status, NULL, "%s", why);
+		return;
+	}
+	channel = jobq_watch_new(request->server, request->id.data, wish);
+	if (!jobq_http_stream(request, channel))
+		channel->kind->gone(channel->context);
+}
+
+static void
+looked(struct jobq_request *request, struct jobq_pool_call *call)
+{
+	struct jobq_lines lines = { call->answer.data, call->answer.len };
+	struct jobq_page_end end;
+	struct jobq_span line;
+
+	if (call->status != JOBQ_OK)
+		jobq_request_failed(request, call->status, &call->err);
+	else if (jobq_lines_next(&lines, &line) &&
+		 jobq_page_end_read(line, &end))
+		jobq_request_answer(request, 204, NULL, NULL, 0, NULL);
+	else
+		open_stream(request, request->state);
+}
+
+/* Asks whether there is an event behind the one that the client has. */
+static void
+look(struct jobq_request *request, const struct jobq_watch_wish *wish)
+{
+	struct jobq_buf text = JOBQ_BUF_INIT;
+	struct jobq_watch_wish *kept = jobq_xcalloc(1, sizeof(*kept));
+
+	*kept = *wish;
+	request->state = kept;
+	jobq_buf_printf(&text, "{\"ids\":[\"%s\"],\"since\":%lld,\"limit\":1}",
+	    request->id.data, (long long)wish->since);
+	jobq_request_call(request, JOBQ_VERB_EVENTS, &text, false, looked);
+	jobq_buf_release(&text);
+}
+
+static void
 found(struct jobq_request *request, struct jobq_pool_call *call)
 {
-	struct jobq_server *server = request->server;
 	struct jobq_watch_wish wish = { 0 };
-	struct jobq_channel *channel;
 	const char *why = "";
 	struct jobq_err err;
 	int status = 0;
@@ -88,16 +141,14 @@ found(struct jobq_request *request, struct jobq_pool_call *call)
 		why = err.text;
 	}
 	if (status == 0)
-		status = jobq_watch_refuse(server, &why);
-	if (status == 0)
-		status = jobq_watch_check(server, &call->answer, &wish, &why);
-	if (status != 0) {
+		status = jobq_watch_check(
+		    request->server, &call->answer, &wish, &why);
+	if (status != 0)
 		jobq_request_problem(request, status, NULL, "%s", why);
-		return;
-	}
-	channel = jobq_watch_new(server, request->id.data, &wish);
-	if (!jobq_http_stream(request, channel))
-		channel->kind->gone(channel->context);
+	else if (wish.ended && request->event_id.len > 0)
+		look(request, &wish);
+	else
+		open_stream(request, &wish);
 }
 
 void
