@@ -245,6 +245,83 @@ cannot_start() {
 	timeout 60 python3 bodies.py "$at"
 }
 
+@test "serve: of one peer 32 requests that are not whole stand, and it holds up no other" {
+	unshare -n true 2>/dev/null || skip 'no network namespaces here'
+	(umask 077 && echo 0123456789abcdef >token)
+	cat >peers.py <<-'EOF'
+	import fcntl, os, select, socket, struct, subprocess, sys, time
+
+	def ioctl(name, request, value):
+	    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+	        fcntl.ioctl(s, request, struct.pack("16s16s", name, value))
+
+	def wait_until(ready):
+	    end = time.monotonic() + 20
+	    while not ready() and time.monotonic() < end:
+	        time.sleep(0.02)
+
+	A, B, LOCAL = "10.9.8.7", "10.9.8.8", "127.0.0.1"
+	ioctl(b"lo", 0x8914, struct.pack("h", 0x41))  # SIOCSIFFLAGS: up
+	for name, address in ((b"lo:1", A), (b"lo:2", B)):  # SIOCSIFADDR
+	    ioctl(name, 0x8916, struct.pack("HH4s", socket.AF_INET, 0,
+	        socket.inet_aton(address)))
+	server = subprocess.Popen(["jobq-serve", "--token-file", "token",
+	    "--listen", A + ":8000", "--listen", LOCAL + ":8000"])
+
+	def connect(source, text):
+	    s = socket.create_connection((LOCAL if source == LOCAL else A, 8000),
+	        timeout=20, source_address=(source, 0))
+	    s.sendall(text)
+	    return s
+
+	def up():
+	    try:
+	        connect(LOCAL, b"").close()
+	        return True
+	    except ConnectionRefusedError:
+	        return False
+
+	# Which are still open.
+	def standing(links):
+	    ended, _, _ = select.select(links, [], [], 0)
+	    return [s not in ended for s in links]
+
+	def expect(what, links, wanted):
+	    wait_until(lambda: standing(links) == wanted)
+	    seen = standing(links)
+	    assert seen == wanted, (what, [int(s) for s in seen])
+
+	head = (b"POST /tasks HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer "
+	    b"0123456789abcdef\r\nContent-Type: application/json\r\n"
+	    b"Content-Length: 9\r\n\r\n{" % A.encode())
+	try:
+	    wait_until(up)
+	    # The heads of requests, and then the bodies: each bound is for itself.
+	    for text in b"GET /he", head:
+	        first = [connect(A, text) for _ in range(40)]
+	        expect("of a peer", first, 8 * [False] + 32 * [True])
+	        other = [connect(B, text) for _ in range(32)]
+	        expect("of another", other, 32 * [True])
+	        local = [connect(LOCAL, text) for _ in range(40)]
+	        expect("of this machine", local, 40 * [True])
+	        expect("as before", first, 8 * [False] + 32 * [True])
+	        # Who asks meanwhile is answered.
+	        for source in A, B, LOCAL:
+	            s = connect(source, b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n"
+	                % A.encode())
+	            assert s.recv(15) == b"HTTP/1.1 200 OK", source
+	        for s in first + other + local:
+	            s.close()
+	finally:
+	    server.terminate()
+	    server.wait()
+	print("well")
+	EOF
+	run_apart timeout -k 5 60 unshare -n python3 peers.py
+	echo "$stderr"
+	same well "$stdout"
+}
+
 @test "serve: a unix socket is its owner's, and takes a dead one's place" {
 	serve --listen "unix:$PWD/s.sock"
 	same 600 "$(stat -c %a s.sock)"
