@@ -49,3 +49,47 @@ state_is() {
 	same "{\"task_id\":\"$id\",\"status\":\"stopped\"}
 200" "$(ask DELETE "/tasks/$id")"
 }
+
+@test "serve: a watcher of events that is far behind is told of the gap, and gets it with since" {
+	local slow fast gap since until
+	serve --listen unix:serve
+	at=${at%%$'\n'*}
+	id=$(submit)
+	# A unix socket takes little of what nobody reads: 200 KiB.
+	at=unix:serve watch slow "/tasks/$id/watch?format=json" --until go
+	slow=$spawned_pid
+	stands() { kill -USR1 "$server"; grep -q ' 1 streams and' serve.err; }
+	wait_until 10 stands
+	watch fast "/tasks/$id/watch?format=json"
+	fast=$spawned_pid
+	many 6000 1000 >events
+	shown_to() { [ "$(wc -l <fast)" -ge "$1" ]; }
+	# Both follow what happens; then what the slow one has not taken is more
+	# than its socket holds and less than the server keeps; then far more.
+	for range in '1' '2,10' '11,220' '221,$'; do
+		sed -n "$range p" events >some
+		jobq-report -q <some >/dev/null
+		wait_until 20 shown_to "$(tail -n 1 some | jq .n)"
+	done
+	wait "$fast"
+	touch go
+	wait "$slow"
+	same 'close 1000' "$(tail -n 1 slow)"
+	sed -i '$d' slow fast
+	gap=$(grep '"event":"gap"' slow)
+	json --arg id "$id" '. == {event: "gap", gap: true, id: $id,
+		from: .since, since, until} and .until > .since' <<<"$gap"
+	since=$(jq .since <<<"$gap") until=$(jq .until <<<"$gap")
+	# What came before it and what comes behind it has no hole, it has one.
+	same "$(jq -c "select(.seq <= $since or .seq > $until)" fast)" \
+		"$(grep -v '"event":"gap"' slow | jq -c .)"
+	same "$(jq -c .seq < <(sed '/"event":"gap"/,$ d' slow) | tail -n 1)" \
+		"$since"
+	jq ".seq | select(. > $since and . <= $until)" fast >missed
+	(($(wc -l <missed) > 4096))
+	has "$(curl -s "http://$at/metrics")" \
+		"jobq_watcher_dropped_events_total $(wc -l <missed)"
+	same "$(jq -c "select(.seq > $since)" fast)" \
+		"$("$ws" "$at" "/tasks/$id/watch?format=json&since=$since" |
+			grep -v '^close' | jq -c .)"
+}
