@@ -114,6 +114,34 @@ create() {
 	is 200
 }
 
+# pages: how often the server has asked the store for events.
+pages() {
+	ask /metrics | sed -n \
+		's/^jobq_store_roundtrip_seconds_count{.*verb="events".*} //p'
+}
+
+@test "serve: of a job whose log is long beyond use no more than 20 pages are read" {
+	create '{"input":1}'
+	post "/api/jobs/$id/started" '{"worker":"w1"}' >answer
+	jq -nc --arg id "$id" 'range(2; 10602) | {event: "output", $id, epoch: 1,
+		worker: "w1", n: ., at: "2026-11-27T10:00:00.000Z",
+		stream: "stdout", text: "x"}' | jobq-report -q >/dev/null
+	post "/api/jobs/$id/failed" '{"worker":"w2","error":"e"}' >refused
+	is 409
+	has "$(<refused)" 'was started by w1'
+	same 20 "$(pages)"
+	post "/api/jobs/$id/started" '{"worker":"w1"}' |
+		json '.status == "running" and .worker == "w1"'
+	same 40 "$(pages)"
+	post "/api/jobs/$id/completed" '{"output":[1]}' |
+		json '.status == "completed"'
+	same 60 "$(pages)"
+	jobq-list "$id" | json '.state == "completed"'
+	post "/api/jobs/$id/completed" '{"output":[1]}' >refused
+	is 409
+	has "$(<refused)" 'is not running: it is completed'
+}
+
 # bats test_tags=smoke
 @test "serve: an Idempotency-Key makes one job, also when that has ended" {
 	create '{"input":1,"id":"not-this"}' -H 'Idempotency-Key: a key'

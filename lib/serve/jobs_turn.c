@@ -12,6 +12,10 @@
  * the store compares it with what it has, as it does every ending. A body
  * that names another worker is refused before that.
  *
+ * Of a log that is long beyond all use only so much is read. From there on
+ * who holds the job counts as who has started it, and the epoch is found as
+ * below; an ending that is told twice is then no longer known as the same.
+ *
  * Each request may come again. To start a job that this worker has already
  * needs the epoch, of which the log knows the least it can be: a claim may
  * have been kept and its "started" not, when the server was killed in between.
@@ -34,6 +38,7 @@
 #include "banned.h"
 
 #define LEASE_S 86400
+#define PAGES_MOST 20 /* of a log: 10,000 events, or 80 MiB */
 
 static void look_in_log(struct jobq_request *request);
 
@@ -55,12 +60,13 @@ copy_text(struct jobq_span value, char *out, size_t size)
 static void
 looked(struct jobq_request *request, struct jobq_pool_call *call)
 {
-	const struct jobq_turn *turn = request->state;
+	struct jobq_turn *turn = request->state;
 	struct jobq_object members = { 0 };
 	struct jobq_span line, state;
 	struct jobq_buf why = JOBQ_BUF_INIT;
-	char holder[JOBQ_NAME_MAX + 1];
+	char holder[JOBQ_NAME_MAX + 1] = "";
 	size_t at = 0;
+	bool running, mine, long_log = turn->pages == PAGES_MOST;
 
 	if (call->status != JOBQ_OK) {
 		jobq_request_failed(request, call->status, &call->err);
@@ -75,13 +81,17 @@ looked(struct jobq_request *request, struct jobq_pool_call *call)
 	state = jobq_view_member(&members, "state");
 	copy_text(
 	    jobq_view_inner(&members, "held.worker"), holder, sizeof(holder));
-	if (turn->kind == JOBQ_EVENT_STARTED && turn->epoch == 0 &&
-	    jobq_span_is(state, "\"running\"") &&
-	    strcmp(holder, turn->worker) == 0) {
+	running = jobq_span_is(state, "\"running\"");
+	mine = strcmp(holder, turn->worker) == 0;
+	if (long_log && running && (mine || turn->worker[0] == '\0')) {
+		memcpy(turn->worker, holder, sizeof(holder));
+		jobq_turn_renew(request);
+	} else if (turn->kind == JOBQ_EVENT_STARTED && turn->epoch == 0 &&
+		   running && mine) {
 		look_in_log(request);
-	} else if (jobq_span_is(state, "\"running\"")) {
+	} else if (running) {
 		jobq_buf_puts(
-		    &why, turn->kind == JOBQ_EVENT_STARTED
+		    &why, turn->kind == JOBQ_EVENT_STARTED || long_log
 			      ? "was started by "
 			      : "was not started yet; it is held by ");
 		jobq_buf_puts(&why, holder);
@@ -163,7 +173,9 @@ read_log(struct jobq_request *request, struct jobq_pool_call *call)
 		turn->cursor[after.len] = '\0';
 	}
 	jobq_object_release(&members);
-	if (more)
+	if (more && ++turn->pages == PAGES_MOST)
+		look(request);
+	else if (more)
 		look_in_log(request);
 	else
 		log_is_read(request);

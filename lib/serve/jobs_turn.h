@@ -25,6 +25,7 @@ struct jobq_turn {
 	char holder[JOBQ_NAME_MAX + 1];
 	int64_t epoch;			    /* 0: there is none */
 	char cursor[JOBQ_TURN_CURSOR_MOST]; /* in the log, JSON text */
+	int pages; /* of it that were read, with more */
 };
 
 /* Answers that the job is not this request's to tell about: "job ID why". */
