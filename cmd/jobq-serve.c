@@ -30,6 +30,8 @@ static const struct jobq_opt options[] = {
 	    "listen nowhere else", 0, 0, NULL },
 	{ "open", 0, JOBQ_OPT_FLAG, &given.open, NULL,
 	    "let other machines in without a token", 0, 0, NULL },
+	{ "read-only", 0, JOBQ_OPT_FLAG, &given.read_only, NULL,
+	    "let nobody change anything", 0, 0, NULL },
 	{ "token-file", 0, JOBQ_OPT_STRING, &given.token_file, "FILE",
 	    "let in who has the token in this file", 0, 0, NULL },
 	{ "allow-host", 0, JOBQ_OPT_LIST, &given.allowed_hosts, "HOST[:PORT]",
@@ -110,9 +112,10 @@ take_tool(struct jobq_words *words)
 	struct jobq_work_end no_end = { false, JOBQ_NOT_GIVEN, JOBQ_NOT_GIVEN,
 		0 };
 
-	if (given.health_only || command.store_url != NULL)
+	if (given.health_only || command.store_url != NULL || given.read_only)
 		jobq_command_misuse(&command,
-		    "--tool goes with neither --store nor --health-only");
+		    "--tool goes with none of --store, --health-only and "
+		    "--read-only");
 	if (jobq_run_opts_take(&command))
 		jobq_command_misuse(&command,
 		    "a password in --post and an Authorization in --header "

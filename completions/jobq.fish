@@ -328,6 +328,7 @@ __jobq_option serve -l listen -xa 'ADDR:PORT unix:PATH' -d 'listen here (127.0.0
 __jobq_option serve -l health -xa 'ADDR:PORT unix:PATH' -d 'here tell /health and /metrics alone, to anybody'
 __jobq_option serve -l health-only -d 'listen nowhere else'
 __jobq_option serve -l open -d 'let other machines in without a token'
+__jobq_option serve -l read-only -d 'let nobody change anything'
 __jobq_option serve -l token-file -rF -d 'let in who has the token in this file'
 __jobq_option serve -l allow-host -x -d 'be known under this name, too; may stand several times'
 __jobq_option serve -l history -x -d 'how long a task can be watched after its end (1h)'

@@ -92,6 +92,56 @@ cannot_start() {
 	is 200
 }
 
+@test "serve: with --read-only all can be read and nothing is changed" {
+	local path method verb why before ws=$TOP/tests/support/ws
+	why='this server is read-only: nothing can be changed here'
+	run_apart jobq-serve --read-only --listen 127.0.0.1:0
+	same 2 "$status"
+	has "$stderr" 'there is no store'
+	run_apart jobq-serve --read-only --tool -- true
+	same 2 "$status"
+	printf '{"id":"%s"}\n' a b | jobq-push >/dev/null
+	jobq-cancel b >/dev/null
+	before=$(jobq-list --json)
+	serve --read-only
+	# Each route that is not GET.
+	sed -zE 's/\n\t +/ /g' "$TOP/lib/serve/route.c" | sed -nE \
+		's/^\t\{ JOBQ_(POST|DELETE), "([^"]*)", STORE.*/\1 \2/p' |
+		grep -v '^POST /v1/' >routes
+	(($(wc -l <routes) >= 6))
+	for verb in init push claim settle cancel retry reap prune pause \
+		resume check nosuch; do
+		echo "POST /v1/$verb"
+	done >>routes
+	while read -r method path; do
+		echo "$method $path"
+		ask "${path/'{id}'/a}" -X "$method" -H "$json" -d '{}' |
+			json --arg why "$why" '.detail == $why
+				and .status == 403 and .code == "unsupported"'
+		is 403
+	done <routes
+	for verb in list stats events; do
+		post "/v1/$verb" '{}' | grep -q .
+		is 200
+	done
+	for path in / '/jobs?id=a' /tasks/a /api/jobs /api/jobs/a /metrics \
+		/health /health/ready; do
+		ask "$path" >answer
+		is 200
+	done
+	ask /v1/info | json '.writes == false'
+	same "close 1008 $why" "$("$ws" "$at" /tasks/a/watch --send ' STOP ')"
+	same $'STOPPED\nclose 1000' "$("$ws" "$at" /tasks/b/watch --send other)"
+	same "$before" "$(jobq-list --json)"
+	# So it is behind a command, too.
+	if jobq --version | grep -q '^driver http:'; then
+		same "$before" "$(jobq-list --store "http://$at" --json)"
+		run_apart jobq-cancel --store "http://$at" a
+		same 2 "$status"
+		same "jobq-cancel: http://$at: $why" "$stderr"
+	fi
+}
+
 @test "serve: what a page of another site sends changes nothing" {
 	serve
 	body='{"input":1}'

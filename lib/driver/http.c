@@ -89,6 +89,7 @@ say_refused(const struct jobq_remote *store,
 	struct jobq_object problem = { 0 };
 	struct jobq_buf code = JOBQ_BUF_INIT, detail = JOBQ_BUF_INIT;
 	enum jobq_status status = status_of_code(answer->code);
+	const char *advice = advice_of_code(answer->code);
 	int named = -1;
 
 	if (jobq_object_scan(&problem, answer->body.data, answer->body.len,
@@ -97,15 +98,17 @@ say_refused(const struct jobq_remote *store,
 		read_text(&problem, "detail", &detail);
 		named = jobq_status_by_name(code.data);
 	}
-	if (named > 0)
+	/* A server that knows our words has said what there is to say. */
+	if (named > 0) {
 		status = (enum jobq_status)named;
+		advice = "";
+	}
 	if (detail.len > 0)
 		jobq_fail(err, status, "%s: %s%s", store->name.data,
-		    detail.data, advice_of_code(answer->code));
+		    detail.data, advice);
 	else
 		jobq_fail(err, status, "%s: it answered %ld%s",
-		    store->name.data, answer->code,
-		    advice_of_code(answer->code));
+		    store->name.data, answer->code, advice);
 	jobq_buf_release(&code);
 	jobq_buf_release(&detail);
 	jobq_object_release(&problem);

@@ -20,6 +20,7 @@ jobq_channel_open(
     struct jobq_server *server, struct jobq_channel *channel, void *connection)
 {
 	channel->connection = connection;
+	channel->why = "";
 	channel->last = NULL;
 	channel->next = server->channels;
 	if (channel->next != NULL)

@@ -32,7 +32,8 @@ struct jobq_channel {
 	/* The server's own. */
 	void *connection; /* NULL: not open */
 	bool websocket, closing;
-	int code; /* a WebSocket's closing status; 0: 1000 */
+	int code;	 /* a WebSocket's closing status; 0: 1000 */
+	const char *why; /* for people, of at most 123 bytes */
 	struct jobq_buf in, out;
 	size_t sent;
 	struct jobq_channel *next, *last; /* of all that are open */

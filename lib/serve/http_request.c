@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "clock.h"
 #include "http_inside.h"
+#include "routes.h"
 #include "target.h"
 
 #include <string.h>
@@ -115,6 +116,16 @@ reserve(struct jobq_request *request)
 	server->body_bytes += bytes;
 }
 
+/* Whether it changes something that must not be changed here. */
+static bool
+is_forbidden(const struct jobq_request *request)
+{
+	return request->server->options->read_only &&
+	       request->method != JOBQ_GET &&
+	       !(request->route->handle == jobq_route_verb &&
+		   jobq_verb_reads(request->id.data));
+}
+
 /* Refuses what can be refused before the body comes. */
 static void
 check(struct jobq_request *request, const struct jobq_door *door,
@@ -139,6 +150,9 @@ check(struct jobq_request *request, const struct jobq_door *door,
 		    "else is upgraded to");
 	else if (request->route == NULL)
 		refuse_method(request, methods);
+	else if (is_forbidden(request))
+		jobq_request_problem(
+		    request, 403, "unsupported", "%s", JOBQ_READ_ONLY);
 	else if (server->draining && !(request->route->where & JOBQ_ROUTE_OPEN))
 		jobq_request_problem(request, 503, "again",
 		    "the server is being stopped; ask another, or later");

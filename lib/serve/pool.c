@@ -334,7 +334,8 @@ open_first(struct jobq_pool *pool, struct jobq_buf *about, struct jobq_err *err)
 
 	if (status == JOBQ_OK) {
 		tell_about(pool->first, about);
-		status = jobq_store_make(pool->first, MADE_MS, &why);
+		if (pool->options.mode == JOBQ_STORE_CREATE)
+			status = jobq_store_make(pool->first, MADE_MS, &why);
 	}
 	if (status == JOBQ_AGAIN || status == JOBQ_IO) {
 		jobq_log(JOBQ_WARNING, "the store is away: %s", why.text);

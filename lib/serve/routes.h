@@ -11,8 +11,9 @@ typedef void jobq_route_fn(struct jobq_request *request);
 /* health.c */
 jobq_route_fn jobq_route_health, jobq_route_live, jobq_route_info;
 
-/* v1.c */
+/* v1.c; a verb that only reads is served with --read-only, too. */
 jobq_route_fn jobq_route_verb;
+bool jobq_verb_reads(const char *name);
 
 /* tool.c */
 jobq_route_fn jobq_route_execute;

@@ -41,8 +41,9 @@ check_door(const struct jobq_serve_options *options,
 		    door->listener.where.data);
 	jobq_log(JOBQ_WARNING, "%s is open: whoever reaches it can %s",
 	    door->listener.where.data,
-	    options->tool != NULL
-		? "run the tool"
+	    options->tool != NULL ? "run the tool"
+	    : options->read_only
+		? "read every job of the store"
 		: "read, push, cancel and settle every job of the store");
 	return JOBQ_OK;
 }
@@ -163,6 +164,8 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 	};
 	enum jobq_status status;
 
+	if (server->options->read_only)
+		options.mode = JOBQ_STORE_READ;
 	/* There the store is its worker's, and away or not is the answer. */
 	if (server->told != NULL) {
 		if (!jobq_told_asks_store(server->told))
@@ -174,6 +177,8 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 	}
 	jobq_buf_puts(&server->about,
 	    "{\"name\":\"jobq-serve\",\"version\":\"" JOBQ_VERSION "\"");
+	if (server->options->read_only)
+		jobq_buf_puts(&server->about, ",\"writes\":false");
 	status = jobq_pool_open(&options, &server->pool, &server->about, err);
 	jobq_buf_puts(&server->about, "}\n");
 	return status;

@@ -17,6 +17,7 @@ struct jobq_serve_options {
 	struct jobq_list health; /* listeners of the health level */
 	bool health_only;
 	bool open;		/* beyond loopback without a token */
+	bool read_only;		/* nothing of the store can be changed */
 	const char *token_file; /* or NULL */
 	struct jobq_list allowed_hosts;
 	const char *store_url; /* as of jobq_store_open() */

@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is said to who wants to change something with --read-only. */
+#define JOBQ_READ_ONLY "this server is read-only: nothing can be changed here"
+
 /* A listener, and what it lets through. */
 struct jobq_door {
 	struct jobq_listener listener; /* first: the gate knows it by this */

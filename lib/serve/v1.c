@@ -18,6 +18,19 @@ static const enum jobq_verb verbs[] = { JOBQ_VERB_INIT, JOBQ_VERB_PUSH,
 	JOBQ_VERB_RETRY, JOBQ_VERB_STATS, JOBQ_VERB_EVENTS, JOBQ_VERB_REAP,
 	JOBQ_VERB_PRUNE, JOBQ_VERB_PAUSE, JOBQ_VERB_RESUME, JOBQ_VERB_CHECK };
 
+/* Of these nothing is changed by any store. */
+static const enum jobq_verb reading[] = { JOBQ_VERB_LIST, JOBQ_VERB_STATS,
+	JOBQ_VERB_EVENTS };
+
+bool
+jobq_verb_reads(const char *name)
+{
+	for (size_t i = 0; i < sizeof(reading) / sizeof(*reading); i++)
+		if (strcmp(jobq_verb_name(reading[i]), name) == 0)
+			return true;
+	return false;
+}
+
 /* The member of that name, of which there may be but one: who reads the first
  * and who reads the last must find the same. */
 static enum jobq_status

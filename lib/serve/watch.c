@@ -373,8 +373,16 @@ heard(void *context, const char *text, size_t len)
 	struct jobq_span rest = { text, len }, word = { text, 0 };
 
 	jobq_text_line(&rest, &word);
-	if (word.len == 4 && memcmp(word.at, "STOP", 4) == 0)
+	if (word.len != 4 || memcmp(word.at, "STOP", 4) != 0)
+		return;
+	if (!watcher->server->options->read_only) {
 		jobq_stops_add(watcher->server->stops, watcher->topic->id);
+		return;
+	}
+	watcher->channel.code = 1008;
+	watcher->channel.why = JOBQ_READ_ONLY;
+	watcher->channel.closing = true;
+	jobq_channel_wake(&watcher->channel);
 }
 
 static void

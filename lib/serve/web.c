@@ -156,10 +156,11 @@ end_connection(struct lws *wsi)
 static int
 close_socket(struct connection *connection)
 {
-	int code = connection->channel->code;
+	const struct jobq_channel *channel = connection->channel;
 
 	lws_close_reason(connection->wsi,
-	    (enum lws_close_status)(code == 0 ? 1000 : code), NULL, 0);
+	    (enum lws_close_status)(channel->code == 0 ? 1000 : channel->code),
+	    (unsigned char *)channel->why, strlen(channel->why));
 	return -1;
 }
 

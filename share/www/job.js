@@ -316,19 +316,20 @@ export class Job {
 		const state = this.job.words('state')
 		const word = quote(id)
 		const has = verb => this.page.verbs.has(verb)
+		const { can } = this.page
 		const waits = UNFINISHED.has(state)
 		const curl = (verb, request) =>
 			curlCommand(base.href, verb, request, hasToken())
 		const all = [['show', `jobq-list ${word}`],
 			has('events') && (waits ? ['follow', `jobq-watch ${word}`]
 				: ['what happened', `jobq-watch --no-follow ${word}`]),
-			has('cancel') && waits && ['cancel', `jobq-cancel ${word}`],
-			has('retry') && ['retry', `jobq-retry ${word}`],
-			['push again', pushCommand(this.job)],
+			can('cancel') && waits && ['cancel', `jobq-cancel ${word}`],
+			can('retry') && ['retry', `jobq-retry ${word}`],
+			this.page.writes && ['push again', pushCommand(this.job)],
 			['show, by curl', curl('list', { by: 'ids', ids: [id], why: 1 })],
-			has('cancel') && waits && ['cancel, by curl',
+			can('cancel') && waits && ['cancel, by curl',
 				curl('cancel', { ids: [id] })],
-			has('retry') && ['retry, by curl', curl('retry', { ids: [id] })],
+			can('retry') && ['retry, by curl', curl('retry', { ids: [id] })],
 		].filter(Boolean)
 		return h('details', { class: 'commands', 'data-key': 'commands' },
 			h('summary', null, 'Commands for a shell'),

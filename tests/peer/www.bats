@@ -102,6 +102,14 @@ end
 	browse missing here "$spawned_pid"
 }
 
+@test "www: with --read-only there is nothing on the page that acts" {
+	some_jobs
+	serve
+	browse acting all
+	serve --read-only
+	browse acting none
+}
+
 @test "www: all of it is reached by keys" {
 	some_jobs
 	serve

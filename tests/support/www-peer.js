@@ -251,6 +251,29 @@ const scenarios = {
 		await sees(page, 'Overview', 'h1')
 	},
 
+	// With --read-only there is nothing that acts; without it, all these.
+	async acting(browser) {
+		const page = await open(browser)
+		const found = new Set()
+		for (const path of ['', 'jobs', 'jobs?state=failed', 'jobs?id=wait-1',
+			'jobs?id=done-3', '?view=workers']) {
+			await goto(page, path)
+			const [acts, words] = await page.evaluate(() => [
+				[...document.querySelectorAll('[data-do], [data-choose]')]
+					.filter(each => each.checkVisibility())
+					.map(each => each.dataset.do ?? 'choose'),
+				[...document.querySelectorAll('.commands dt')]
+					.map(each => each.textContent)])
+			acts.concat(words).forEach(each => found.add(each))
+		}
+		const all = ['cancel', 'cancel, by curl', 'choose', 'pause',
+			'push again', 'retry', 'retry, by curl', 'retry-all']
+		assert.deepEqual(all.filter(each => found.has(each)),
+			given[0] === 'none' ? [] : all)
+		assert.equal(await page.locator('#foot').getByText('read only').count(),
+			given[0] === 'none' ? 1 : 0)
+	},
+
 	async keys(browser) {
 		const page = await open(browser)
 		await goto(page, '')
