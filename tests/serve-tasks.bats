@@ -145,7 +145,7 @@ uuid='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
 # since SEQ: what an EventSource gets that comes back with this event.
 since() {
-	curl -sN -m 20 -D head -H "Last-Event-ID: $1" \
+	curl -sN -m 20 -D headers -H "Last-Event-ID: $1" \
 		"http://$at/tasks/$id/events"
 }
 
@@ -166,13 +166,13 @@ since() {
 		jq -r 'objects | .seq' 2>/dev/null | tail -n 1)" "$seq"
 	for seq in "$seq" "$((seq + 1000))"; do
 		same '' "$(since "$seq")"
-		has "$(<head)" 'HTTP/1.1 204 No Content'
-		lacks "$(<head)" Content-Length Content-Type:
+		has "$(<headers)" 'HTTP/1.1 204 No Content'
+		lacks "$(<headers)" Content-Length Content-Type:
 	done
 	# Who has not seen all of it gets the rest, and so does who asks first.
 	seq=$(sed -n 's/^id: //p' sse | head -n 1)
 	same 'data: a data: DONE' "$(since "$seq" | grep '^data' | paste -sd ' ')"
-	has "$(<head)" 'HTTP/1.1 200 OK' text/event-stream
+	has "$(<headers)" 'HTTP/1.1 200 OK' text/event-stream
 	same "$(grep -v '^:' sse | grep .)" \
 		"$(curl -sN -m 20 "http://$at/tasks/$id/events" | grep .)"
 	seq=$(sed -n 's/^id: //p' sse | tail -n 1)

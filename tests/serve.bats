@@ -382,7 +382,7 @@ cannot_start() {
 	same 75 "$status"
 	has "$stderr" "$PWD/s.sock"
 	kill -KILL "$server"
-	wait_until 10 gone "$server"
+	wait_until 10 not curl -s -m 5 --unix-socket s.sock http://x/health
 	[ -S s.sock ]
 	serve --listen "unix:$PWD/s.sock"
 	same '{"status":"healthy"}' \

@@ -98,11 +98,11 @@ say_refused(const struct jobq_remote *store,
 		read_text(&problem, "detail", &detail);
 		named = jobq_status_by_name(code.data);
 	}
-	/* A server that knows our words has said what there is to say. */
-	if (named > 0) {
+	if (named > 0)
 		status = (enum jobq_status)named;
+	/* Nothing helps there. */
+	if (named == JOBQ_UNSUPPORTED)
 		advice = "";
-	}
 	if (detail.len > 0)
 		jobq_fail(err, status, "%s: %s%s", store->name.data,
 		    detail.data, advice);
