@@ -7,6 +7,8 @@
 #include "work.h"
 #include "work_args.h"
 
+#include <unistd.h>
+
 #include "banned.h"
 
 static struct jobq_serve_options given = {
@@ -136,6 +138,8 @@ main(int argc, char **argv)
 	struct jobq_err err = { "" };
 	struct jobq_words words = { NULL, 0, 0 };
 	enum jobq_status status;
+	bool left = false;
+	int code;
 
 	jobq_run_opts_without(
 	    others, run_options, sizeof(run_options) / sizeof(*run_options));
@@ -151,7 +155,10 @@ main(int argc, char **argv)
 	else
 		refuse_run_options();
 	given.store_url = command.store_url;
-	status = jobq_serve(&given, &err);
+	status = jobq_serve(&given, &left, &err);
+	code = jobq_command_end(&command, status, &err);
+	if (left)
+		_exit(code);
 	jobq_words_release(&words);
-	return jobq_command_end(&command, status, &err);
+	return code;
 }

@@ -9,9 +9,9 @@
  */
 #include "pool.h"
 
-#include "batch.h"
+#include "about.h"
+#include "pool_make.h"
 #include "clock.h"
-#include "json.h"
 #include "log.h"
 #include "mem.h"
 
@@ -29,8 +29,6 @@
 #define MADE_MS 5000 /* for the first look at the store */
 #define HEAR_MS 600000
 
-static const char busy[] = "the store was too busy to do it in time";
-
 struct queue {
 	struct jobq_pool_call *first, **end;
 };
@@ -44,10 +42,16 @@ struct jobq_pool {
 	bool grouping; /* a thread is at a group, and takes the next, too */
 	bool called;   /* a thread was woken for one, and is on its way */
 	bool stopping;
-	pthread_t *thread; /* behind the workers the hearer, if any */
-	size_t threads;
+	bool left; /* threads hang, and own what they work at from then on */
+	pthread_t *thread;
+	size_t threads, running;
 	int stop_fd;
-	struct jobq_store *first; /* opened before there were threads */
+	int ended_fd; /* readable when the last of them has ended */
+	/* What the first look at the store gave. */
+	struct jobq_store *first;
+	struct jobq_buf about;
+	enum jobq_status opened;
+	struct jobq_err opened_err;
 };
 
 static void
@@ -107,96 +111,6 @@ take(struct jobq_pool *pool)
 	return taken;
 }
 
-static enum jobq_status
-keep_line(void *context, const char *line, size_t len, struct jobq_err *err)
-{
-	struct jobq_pool_call *call = context;
-
-	(void)err;
-	jobq_buf_add(&call->answer, line, len);
-	jobq_buf_putc(&call->answer, '\n');
-	return JOBQ_OK;
-}
-
-/* Each line is that of the next call. */
-static enum jobq_status
-give_line(void *context, const char *line, size_t len, struct jobq_err *err)
-{
-	struct jobq_pool_call **next = context;
-	enum jobq_status status = JOBQ_OK;
-
-	if (*next == NULL)
-		return jobq_fail(err, JOBQ_IO,
-		    "the store answered more lines than jobs were pushed");
-	jobq_buf_clear(&(*next)->answer);
-	status = keep_line(*next, line, len, err);
-	*next = (*next)->next;
-	return status;
-}
-
-static int64_t
-time_left(const struct jobq_pool_call *call)
-{
-	return call->until_ms - jobq_mono_ms();
-}
-
-static void
-make_one(struct jobq_store *store, struct jobq_pool_call *call)
-{
-	struct jobq_buf whole = JOBQ_BUF_INIT, *request = &call->request;
-	int64_t left = time_left(call);
-
-	if (left <= 0) {
-		call->status = jobq_fail(&call->err, JOBQ_AGAIN, "%s", busy);
-		return;
-	}
-	if (call->grouped) {
-		jobq_buf_puts(&whole, "{\"jobs\":[");
-		jobq_buf_add(&whole, request->data, request->len);
-		jobq_buf_puts(&whole, "]}");
-		request = &whole;
-	}
-	jobq_buf_clear(&call->answer);
-	call->status = jobq_store_call(
-	    store, call->verb, request, left, keep_line, call, &call->err);
-	jobq_buf_release(&whole);
-}
-
-/*
- * One request for all, which has as long as the last of them: who is in a
- * hurry takes no time from the others. A job that the store will not have is
- * pushed alone.
- */
-static void
-make_group(struct jobq_store *store, struct jobq_pool_call *calls)
-{
-	struct jobq_buf request = JOBQ_BUF_INIT;
-	struct jobq_pool_call *next = calls;
-	struct jobq_err err = { "" };
-	enum jobq_status status;
-	int64_t left = 1;
-
-	for (struct jobq_pool_call *call = calls; call; call = call->next) {
-		jobq_buf_puts(&request, call == calls ? "{\"jobs\":[" : ",");
-		jobq_buf_add(&request, call->request.data, call->request.len);
-		if (time_left(call) > left)
-			left = time_left(call);
-	}
-	jobq_buf_puts(&request, "]}");
-	status = jobq_store_call(
-	    store, JOBQ_VERB_PUSH, &request, left, give_line, &next, &err);
-	if (status == JOBQ_OK && next != NULL)
-		status = jobq_fail(&err, JOBQ_IO,
-		    "the store answered fewer lines than jobs were pushed");
-	for (struct jobq_pool_call *call = calls; call; call = call->next) {
-		call->status = status;
-		call->err = err;
-		if (status == JOBQ_INVALID)
-			make_one(store, call);
-	}
-	jobq_buf_release(&request);
-}
-
 static void
 make(struct jobq_pool *pool, struct jobq_store **store,
     struct jobq_pool_call *calls)
@@ -214,13 +128,50 @@ make(struct jobq_pool *pool, struct jobq_store **store,
 			call->status = status;
 			call->err = err;
 		}
-	} else if (calls->next == NULL) {
-		make_one(*store, calls);
 	} else {
-		make_group(*store, calls);
+		jobq_pool_make(*store, calls);
 	}
 	for (struct jobq_pool_call *call = calls; call; call = call->next)
 		call->took_us = (jobq_mono_ns() - begun_ns) / 1000;
+}
+
+static void
+ring(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		jobq_log(JOBQ_DEBUG, "eventfd: %s", strerror(errno));
+}
+
+/* The last that a thread does. */
+static void
+end_thread(struct jobq_pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (--pool->running == 0)
+		ring(pool->ended_fd);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Waits for all threads; false: some hang, and are left alone. */
+static bool
+end_threads(struct jobq_pool *pool)
+{
+	uint64_t ended;
+
+	if (pool->threads == 0)
+		return true;
+	pool->options.await(pool->options.context, pool->ended_fd);
+	pthread_mutex_lock(&pool->lock);
+	pool->left = pool->running > 0;
+	pool->stopping |= pool->left;
+	pthread_mutex_unlock(&pool->lock);
+	if (pool->left)
+		return false;
+	while (pool->threads > 0)
+		pthread_join(pool->thread[--pool->threads], NULL);
+	return read(pool->ended_fd, &ended, sizeof(ended)) > 0;
 }
 
 static void *
@@ -242,6 +193,8 @@ work(void *context)
 		pthread_mutex_unlock(&pool->lock);
 		make(pool, &store, calls);
 		pthread_mutex_lock(&pool->lock);
+		if (pool->left)
+			break;
 		if (calls->grouped) {
 			pool->grouping = false;
 			/* While this one gives back what is done. */
@@ -256,6 +209,7 @@ work(void *context)
 	}
 	pthread_mutex_unlock(&pool->lock);
 	jobq_store_close(store);
+	end_thread(pool);
 	return NULL;
 }
 
@@ -275,7 +229,10 @@ hear(struct jobq_pool *pool, struct jobq_store *store)
 		if (fds[1].revents == 0)
 			continue;
 		jobq_store_heard(store);
-		pool->options.rang(pool->options.context);
+		pthread_mutex_lock(&pool->lock);
+		if (!pool->stopping)
+			pool->options.rang(pool->options.context);
+		pthread_mutex_unlock(&pool->lock);
 	}
 }
 
@@ -296,71 +253,63 @@ hear_always(void *context)
 		if (goes_on && poll(&stop, 1, AWAY_MS) > 0)
 			goes_on = false;
 	}
+	end_thread(pool);
 	return NULL;
 }
 
-/* What clients may know of the store, in JSON. */
-static void
-tell_about(const struct jobq_store *store, struct jobq_buf *out)
+/* The first look at the store. */
+static void *
+open_first(void *context)
 {
-	const struct jobq_adapter *adapter = jobq_store_adapter(store);
-	const char *name = jobq_store_name(store);
+	struct jobq_pool *pool = context;
+	struct jobq_err *err = &pool->opened_err;
+	enum jobq_status status = jobq_store_open(
+	    pool->options.url, pool->options.mode, &pool->first, err);
 
-	jobq_buf_puts(out, ",\"store\":");
-	jobq_json_put_lossy(out, name, strlen(name));
-	jobq_buf_puts(out, ",\"adapter\":");
-	jobq_json_put_lossy(out, adapter->name, strlen(adapter->name));
-	jobq_buf_puts(out, ",\"verbs\":[");
-	for (size_t i = 0; adapter->verbs[i] != NULL; i++) {
-		jobq_buf_puts(out, i == 0 ? "" : ",");
-		jobq_json_put_lossy(
-		    out, adapter->verbs[i], strlen(adapter->verbs[i]));
+	if (status == JOBQ_OK) {
+		jobq_about_put(pool->first, &pool->about);
+		if (pool->options.mode == JOBQ_STORE_CREATE)
+			status = jobq_store_make(pool->first, MADE_MS, err);
 	}
-	jobq_buf_puts(out, "],\"cannot\":[");
-	for (size_t i = 0; adapter->cannot[i] != NULL; i++) {
-		jobq_buf_puts(out, i == 0 ? "" : ",");
-		jobq_json_put_lossy(
-		    out, adapter->cannot[i], strlen(adapter->cannot[i]));
+	if (status == JOBQ_AGAIN || status == JOBQ_IO) {
+		jobq_log(JOBQ_WARNING, "the store is away: %s", err->text);
+		status = JOBQ_OK;
 	}
-	jobq_buf_putc(out, ']');
+	pool->opened = status;
+	end_thread(pool);
+	return NULL;
 }
 
 static enum jobq_status
-open_first(struct jobq_pool *pool, struct jobq_buf *about, struct jobq_err *err)
+start(struct jobq_pool *pool, void *(*routine)(void *), struct jobq_err *err)
 {
-	struct jobq_err why;
-	enum jobq_status status = jobq_store_open(
-	    pool->options.url, pool->options.mode, &pool->first, &why);
+	bool started;
 
-	if (status == JOBQ_OK) {
-		tell_about(pool->first, about);
-		if (pool->options.mode == JOBQ_STORE_CREATE)
-			status = jobq_store_make(pool->first, MADE_MS, &why);
-	}
-	if (status == JOBQ_AGAIN || status == JOBQ_IO) {
-		jobq_log(JOBQ_WARNING, "the store is away: %s", why.text);
+	pthread_mutex_lock(&pool->lock);
+	started = pthread_create(
+		      &pool->thread[pool->threads], NULL, routine, pool) == 0;
+	pool->threads += started;
+	pool->running += started;
+	pthread_mutex_unlock(&pool->lock);
+	if (started)
 		return JOBQ_OK;
-	}
-	if (status != JOBQ_OK)
-		*err = why;
-	return status;
+	return jobq_fail(err, JOBQ_IO, "unable to start threads for the store");
 }
 
-static void
-start(struct jobq_pool *pool)
+/* False: the server is being stopped, and the store hangs. */
+static bool
+look_first(
+    struct jobq_pool *pool, enum jobq_status *status, struct jobq_err *err)
 {
-	size_t workers = pool->options.threads;
-	size_t wanted = workers + (pool->options.rang != NULL);
-
-	pool->thread = jobq_xcalloc(wanted, sizeof(*pool->thread));
-	for (size_t i = 0; i < wanted; i++) {
-		bool hears = i == workers;
-
-		if (pthread_create(&pool->thread[i], NULL,
-			hears ? hear_always : work, pool) != 0)
-			return;
-		pool->threads++;
-	}
+	*status = start(pool, open_first, err);
+	if (*status != JOBQ_OK)
+		return true;
+	if (!end_threads(pool))
+		return false;
+	*status = pool->opened;
+	if (*status != JOBQ_OK)
+		*err = pool->opened_err;
+	return true;
 }
 
 enum jobq_status
@@ -368,7 +317,8 @@ jobq_pool_open(const struct jobq_pool_options *options, struct jobq_pool **out,
     struct jobq_buf *about, struct jobq_err *err)
 {
 	struct jobq_pool *pool = jobq_xcalloc(1, sizeof(*pool));
-	enum jobq_status status;
+	size_t workers = options->threads, hearers = options->rang != NULL;
+	enum jobq_status status = JOBQ_OK;
 
 	pool->options = *options;
 	pthread_mutex_init(&pool->lock, NULL);
@@ -376,36 +326,40 @@ jobq_pool_open(const struct jobq_pool_options *options, struct jobq_pool **out,
 	pool->waiting.end = &pool->waiting.first;
 	pool->done.end = &pool->done.first;
 	pool->stop_fd = eventfd(0, EFD_CLOEXEC);
-	status = options->opens_later ? JOBQ_OK : open_first(pool, about, err);
-	if (status == JOBQ_OK) {
-		start(pool);
-		if (pool->threads < 1 + (options->rang != NULL))
-			status = jobq_fail(err, JOBQ_IO,
-			    "unable to start threads for the store");
+	pool->ended_fd = eventfd(0, EFD_CLOEXEC);
+	pool->thread =
+	    jobq_xcalloc(1 + workers + hearers, sizeof(*pool->thread));
+	if (pool->stop_fd < 0 || pool->ended_fd < 0)
+		status = jobq_fail(err, JOBQ_IO,
+		    "unable to make an eventfd: %s", strerror(errno));
+	if (status == JOBQ_OK && !options->opens_later &&
+	    !look_first(pool, &status, err)) {
+		*out = pool;
+		return JOBQ_OK;
 	}
-	if (status != JOBQ_OK) {
+	jobq_buf_add(about, pool->about.data, pool->about.len);
+	for (size_t i = 0; i < workers + hearers && status == JOBQ_OK; i++)
+		status = start(pool, i < workers ? work : hear_always, err);
+	if (status == JOBQ_OK)
+		*out = pool;
+	else
 		jobq_pool_close(pool);
-		return status;
-	}
-	*out = pool;
-	return JOBQ_OK;
+	return status;
 }
 
-void
-jobq_pool_close(struct jobq_pool *pool)
+/* Ends all threads; those that do not end are left alone. */
+static bool
+stop(struct jobq_pool *pool)
 {
-	const uint64_t one = 1;
+	bool whole;
 
-	if (pool == NULL)
-		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
 	pthread_cond_broadcast(&pool->come);
 	pthread_mutex_unlock(&pool->lock);
-	if (write(pool->stop_fd, &one, sizeof(one)) < 0)
-		jobq_log(JOBQ_DEBUG, "eventfd: %s", strerror(errno));
-	for (size_t i = 0; i < pool->threads; i++)
-		pthread_join(pool->thread[i], NULL);
+	ring(pool->stop_fd);
+	whole = end_threads(pool);
+	pthread_mutex_lock(&pool->lock);
 	for (struct jobq_pool_call *call = pool->waiting.first, *next;
 	     call != NULL; call = next) {
 		next = call->next;
@@ -413,13 +367,30 @@ jobq_pool_close(struct jobq_pool *pool)
 		    &call->err, JOBQ_AGAIN, "the server is being stopped");
 		put(&pool->done, call);
 	}
+	pool->waiting.first = NULL;
+	pthread_mutex_unlock(&pool->lock);
 	jobq_pool_finish(pool);
+	return whole;
+}
+
+bool
+jobq_pool_close(struct jobq_pool *pool)
+{
+	if (pool == NULL)
+		return true;
+	if (!stop(pool))
+		return false;
 	jobq_store_close(pool->first);
 	pthread_mutex_destroy(&pool->lock);
 	pthread_cond_destroy(&pool->come);
-	close(pool->stop_fd);
+	if (pool->stop_fd >= 0)
+		close(pool->stop_fd);
+	if (pool->ended_fd >= 0)
+		close(pool->ended_fd);
+	jobq_buf_release(&pool->about);
 	free(pool->thread);
 	free(pool);
+	return true;
 }
 
 bool
@@ -458,7 +429,8 @@ jobq_pool_expire(struct jobq_pool *pool)
 		}
 		*at = call->next;
 		pool->count--;
-		call->status = jobq_fail(&call->err, JOBQ_AGAIN, "%s", busy);
+		call->status =
+		    jobq_fail(&call->err, JOBQ_AGAIN, JOBQ_POOL_BUSY);
 		put(&pool->done, call);
 	}
 	pool->waiting.end = at;

@@ -52,6 +52,11 @@ struct jobq_pool_options {
 	 * NULL: nobody listens to it.
 	 */
 	void (*rang)(void *context);
+	/*
+	 * Waits until the descriptor can be read; false: longer than that is
+	 * not waited for the store. In the caller of open and close.
+	 */
+	bool (*await)(void *context, int fd);
 	/* Called for each call that is done, before its done(). */
 	void (*seen)(void *context, const struct jobq_pool_call *call);
 	void *context;
@@ -67,8 +72,13 @@ struct jobq_pool_options {
 enum jobq_status jobq_pool_open(const struct jobq_pool_options *options,
     struct jobq_pool **pool, struct jobq_buf *about, struct jobq_err *err);
 
-/* Ends the threads and waits for them; calls not done are freed by done(). */
-void jobq_pool_close(struct jobq_pool *pool);
+/*
+ * Ends the threads and waits for them; calls not done are freed by done().
+ * False when await() gave up: threads hang in the store, to which the pool and
+ * the calls they are at belong from now on. The process must then end without
+ * freeing these, and by _exit(), for exit() would pull down what they use.
+ */
+bool jobq_pool_close(struct jobq_pool *pool);
 
 /* False when too many wait; the call stays the caller's then. */
 bool jobq_pool_put(struct jobq_pool *pool, struct jobq_pool_call *call);

@@ -312,7 +312,7 @@ jobq_runner_open(struct jobq_runner **out, const struct jobq_words *words,
 	if (status == JOBQ_OK)
 		status = start(runner, err);
 	if (status != JOBQ_OK) {
-		jobq_runner_close(runner, true);
+		jobq_runner_close(runner, true, false);
 		return status;
 	}
 	*out = runner;
@@ -320,7 +320,7 @@ jobq_runner_open(struct jobq_runner **out, const struct jobq_words *words,
 }
 
 void
-jobq_runner_close(struct jobq_runner *runner, bool idle)
+jobq_runner_close(struct jobq_runner *runner, bool idle, bool hurries)
 {
 	static const struct {
 		int signal_number;
@@ -331,7 +331,10 @@ jobq_runner_close(struct jobq_runner *runner, bool idle)
 	if (runner->child.pid > 0 && runner->writer.fd >= 0)
 		close(runner->writer.fd);
 	runner->writer.fd = -1;
-	for (size_t i = idle ? 0 : 1;
+	/* Two of the same kind would be one. */
+	if (runner->child.pid > 0 && hurries)
+		kill(runner->child.pid, SIGINT);
+	for (size_t i = idle && !hurries ? 0 : 1;
 	     runner->child.pid > 0 && i < sizeof(steps) / sizeof(*steps); i++) {
 		kill(runner->child.pid, steps[i].signal_number);
 		if (await(runner, steps[i].wait_ms))

@@ -30,8 +30,11 @@ enum jobq_status jobq_runner_open(struct jobq_runner **runner,
     const struct jobq_words *words, const struct jobq_runner_kind *kind,
     void *context, struct jobq_err *err);
 
-/* Ends it: by the end of its input when it is idle, else by signals. */
-void jobq_runner_close(struct jobq_runner *runner, bool idle);
+/*
+ * Ends it: by the end of its input when it is idle, else by signals, two at
+ * once when it is to hurry.
+ */
+void jobq_runner_close(struct jobq_runner *runner, bool idle, bool hurries);
 
 /* Readable when jobq_runner_look() has something to do. */
 int jobq_runner_fd(const struct jobq_runner *runner);

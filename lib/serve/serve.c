@@ -159,6 +159,7 @@ open_pool(struct jobq_server *server, struct jobq_err *err)
 		.most_calls = CALLS_MOST,
 		.wake = jobq_web_wake,
 		.rang = rang,
+		.await = jobq_drain_await,
 		.seen = seen,
 		.context = server,
 	};
@@ -215,33 +216,49 @@ tell_start(const struct jobq_server *server)
 }
 
 static void
+close_doors(struct jobq_server *server)
+{
+	for (size_t i = 0; i < server->doors; i++)
+		jobq_listen_close(&server->door[i].listener);
+}
+
+/* False: some threads hang in the store, and what they may use is left. */
+static bool
 close_server(struct jobq_server *server)
 {
 	/* Calls that are done answer requests, which the loop still has. */
 	jobq_tool_close(server);
-	jobq_pool_close(server->pool);
+	if (!jobq_pool_close(server->pool)) {
+		jobq_log(JOBQ_WARNING,
+		    "the store hangs; what it was asked may yet be done");
+		close_doors(server);
+		return false;
+	}
 	jobq_told_free(server->told);
 	jobq_web_close(server);
+	jobq_drain_close(server);
 	jobq_http_free(server->http);
 	jobq_topics_free(server->topics);
 	jobq_stops_free(server->stops);
 	jobq_gate_free(server->gate);
-	for (size_t i = 0; i < server->doors; i++)
-		jobq_listen_close(&server->door[i].listener);
+	close_doors(server);
 	free(server->door);
 	jobq_buf_release(&server->about);
 	jobq_buf_release(&server->counts);
 	jobq_metrics_free(server->metrics);
 	jobq_files_release(&server->files);
 	jobq_notify_close(&server->notify);
+	return true;
 }
 
 enum jobq_status
-jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
+jobq_serve(
+    const struct jobq_serve_options *options, bool *left, struct jobq_err *err)
 {
 	struct jobq_server server = { .options = options,
 		.where =
 		    options->tool != NULL ? JOBQ_ROUTE_TOOL : JOBQ_ROUTE_STORE,
+		.drain = { .signals = -1 },
 		.err = err };
 	enum jobq_status status = JOBQ_OK;
 
@@ -274,7 +291,8 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 					       : open_pool(&server, err);
 	if (options->tool == NULL && !options->health_only)
 		read_files(&server);
-	if (status == JOBQ_OK) {
+	/* Unless a stop has come while the store was waited for. */
+	if (status == JOBQ_OK && !server.draining) {
 		if (server.told != NULL)
 			jobq_told_tick(server.told, server.pool);
 		for (size_t i = 0; i < server.doors; i++)
@@ -284,7 +302,7 @@ jobq_serve(const struct jobq_serve_options *options, struct jobq_err *err)
 		status = server.status;
 	}
 	jobq_notify_send(&server.notify, "STOPPING=1");
-	close_server(&server);
+	*left = !close_server(&server);
 	return status;
 }
 

@@ -29,8 +29,12 @@ struct jobq_serve_options {
 	size_t tool_places; /* how many jobs that runs at the same time */
 };
 
-/* Serves until INT or TERM; JOBQ_CONFIG when it cannot begin. */
+/*
+ * Serves until INT or TERM; JOBQ_CONFIG when it cannot begin. With *left the
+ * process must end by _exit(): threads hang in the store and were not waited
+ * for.
+ */
 enum jobq_status jobq_serve(
-    const struct jobq_serve_options *options, struct jobq_err *err);
+    const struct jobq_serve_options *options, bool *left, struct jobq_err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #define JOBQ_SERVE_SERVER_H
 
 #include "channel.h"
+#include "drain.h"
 #include "files.h"
 #include "gate.h"
 #include "guard.h"
@@ -51,6 +52,7 @@ struct jobq_server {
 	struct jobq_buf about; /* /v1/info */
 	unsigned where;	       /* the sets of routes that are served */
 	bool draining;
+	struct jobq_drain drain;
 	atomic_bool rang;  /* the store has told that it changed */
 	size_t requests;   /* not answered yet */
 	size_t body_bytes; /* of theirs, here or on their way */
@@ -80,11 +82,8 @@ enum jobq_status jobq_web_open(
     struct jobq_server *server, struct jobq_err *err);
 void jobq_web_close(struct jobq_server *server);
 
-/* Runs until INT or TERM and what they ask for is done. */
+/* Runs until jobq_drain_serves() says no. */
 void jobq_web_serve(struct jobq_server *server);
-
-/* As the first TERM does. */
-void jobq_web_stop(struct jobq_server *server);
 
 /*
  * Calls readable() on the loop when the descriptor, which stays the caller's,

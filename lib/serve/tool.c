@@ -309,7 +309,8 @@ jobq_tool_close(struct jobq_server *server)
 	if (tool == NULL)
 		return;
 	if (tool->runner != NULL)
-		jobq_runner_close(tool->runner, tool->count == 0);
+		jobq_runner_close(
+		    tool->runner, tool->count == 0, jobq_drain_hurries(server));
 	while (tool->first != NULL)
 		end_execution(tool, &tool->first);
 	jobq_splice_close(tool->shapes);
@@ -329,7 +330,7 @@ jobq_tool_tick(struct jobq_server *server)
 	if (server->status == JOBQ_OK && jobq_runner_is_hopeless(runner)) {
 		server->status = jobq_fail(server->err, JOBQ_AGAIN,
 		    "jobq-run has died five times within a minute");
-		jobq_web_stop(server);
+		jobq_drain_stop(server);
 	}
 }
 

@@ -19,10 +19,8 @@
 
 #include <libwebsockets.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,9 +54,6 @@ struct web {
 	int64_t second_ms; /* the next */
 	struct connection **by_fd;
 	size_t fds;
-	int signals;
-	int stops; /* INT and TERM that came */
-	int64_t stop_by_ms;
 };
 
 static struct web *
@@ -242,40 +237,6 @@ tick(lws_sorted_usec_list_t *sul)
 	    jobq_topics_hurry(server->topics) ? HURRY_US : TICK_US);
 }
 
-void
-jobq_web_stop(struct jobq_server *server)
-{
-	struct web *web = web_of(server);
-
-	web->stops++;
-	web->stop_by_ms = jobq_mono_ms() + server->options->drain_ms;
-	if (web->stops > 1)
-		return;
-	server->draining = true;
-	jobq_log(JOBQ_INFO, "stopping, %zu running, again to force",
-	    server->requests);
-	for (struct jobq_channel *channel = server->channels; channel != NULL;
-	     channel = channel->next) {
-		channel->code = 1001;
-		channel->closing = true;
-		jobq_channel_wake(channel);
-	}
-}
-
-static void
-take_signals(void *context)
-{
-	struct jobq_server *server = context;
-	struct signalfd_siginfo info;
-
-	while (read(web_of(server)->signals, &info, sizeof(info)) ==
-	       (ssize_t)sizeof(info))
-		if (info.ssi_signo == SIGUSR1)
-			jobq_server_tell(server);
-		else
-			jobq_web_stop(server);
-}
-
 static void
 look(struct jobq_server *server)
 {
@@ -410,21 +371,6 @@ raise_limit(const struct jobq_server *server)
 	return limit.rlim_cur < wanted ? limit.rlim_cur : wanted;
 }
 
-static int
-open_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	/* Before there are threads, so that none of them gets one. */
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 enum jobq_status
 jobq_web_open(struct jobq_server *server, struct jobq_err *err)
 {
@@ -443,19 +389,19 @@ jobq_web_open(struct jobq_server *server, struct jobq_err *err)
 	};
 
 	server->loop = web;
-	web->signals = open_signals();
 	info.fd_limit_per_thread = (unsigned)raise_limit(server);
 	lws_set_log_level(
 	    jobq_log_wants(JOBQ_DEBUG) ? LLL_ERR | LLL_WARN : 0, say);
 	web->context = lws_create_context(&info);
 	if (web->context != NULL)
 		web->vhost = lws_create_vhost(web->context, &info);
-	if (web->signals < 0 || web->vhost == NULL ||
+	if (web->vhost == NULL || !jobq_drain_open(server) ||
 	    !jobq_web_watch(
 		server, jobq_gate_fd(server->gate), look_at_gate, server) ||
 	    !jobq_web_watch(
 		server, jobq_http_fd(server->http), look_at_http, server) ||
-	    !jobq_web_watch(server, web->signals, take_signals, server))
+	    !jobq_web_watch(
+		server, server->drain.signals, jobq_drain_look, server))
 		return jobq_fail(err, JOBQ_IO,
 		    "unable to start the loop of the server: %s",
 		    strerror(errno));
@@ -463,23 +409,12 @@ jobq_web_open(struct jobq_server *server, struct jobq_err *err)
 	return JOBQ_OK;
 }
 
-/* Whether somebody is still to be answered. */
-static bool
-is_busy(const struct jobq_server *server)
-{
-	return server->requests > 0 || server->runs > 0 ||
-	       server->channels != NULL;
-}
-
 void
 jobq_web_serve(struct jobq_server *server)
 {
-	struct web *web = web_of(server);
-
-	while (web->stops < 2 &&
-	       (!server->draining ||
-		   (is_busy(server) && jobq_mono_ms() < web->stop_by_ms)))
-		if (lws_service(web->context, 0) < 0)
+	server->drain.serving = true;
+	while (jobq_drain_serves(server))
+		if (lws_service(web_of(server)->context, 0) < 0)
 			break;
 }
 
@@ -492,8 +427,6 @@ jobq_web_close(struct jobq_server *server)
 		return;
 	if (web->context != NULL)
 		lws_context_destroy(web->context);
-	if (web->signals >= 0)
-		close(web->signals);
 	free(web->by_fd);
 	free(web);
 	server->loop = NULL;
