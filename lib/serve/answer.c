@@ -65,14 +65,15 @@ jobq_answer_status(enum jobq_status status)
 		return 404;
 	case JOBQ_STALE:
 		return 409;
+	/* A full disk among others: later it may be another answer. */
 	case JOBQ_AGAIN:
+	case JOBQ_IO:
 		return 503;
 	case JOBQ_INVALID:
 		return 400;
 	case JOBQ_UNSUPPORTED:
 		return 501;
 	case JOBQ_CONFIG:
-	case JOBQ_IO:
 		break;
 	}
 	return 500;

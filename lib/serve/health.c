@@ -2,8 +2,10 @@
  * Whether this server is well, and what it is. Ready means that the store
  * answers: it is asked by a call of its own when somebody wants to know, and
  * what it said counts for a second and until the next has answered, so that
- * a thousand questions are one. Who was started by a jobq-work tells of that
- * instead (told.h).
+ * a thousand questions are one. A disk that is full still answers them, so that
+ * a write that could not be done counts, too, until a push could, and for 10 s
+ * at most, for who is not asked writes nothing more. Who was started by a
+ * jobq-work tells of that instead (told.h).
  */
 #include "routes.h"
 #include "server.h"
@@ -18,6 +20,7 @@
 
 #define COUNTS_MS 1000
 #define WAIT_MS 2000 /* for the store */
+#define ILL_MS 10000
 
 static void
 say(struct jobq_request *request, bool well, const char *why)
@@ -46,6 +49,21 @@ heard(struct jobq_request *request, struct jobq_pool_call *call)
 }
 
 void
+jobq_health_seen(struct jobq_server *server, const struct jobq_pool_call *call)
+{
+	bool writes = call->verb == JOBQ_VERB_PUSH ||
+		      call->verb == JOBQ_VERB_CLAIM ||
+		      call->verb == JOBQ_VERB_SETTLE;
+
+	if (writes && call->status == JOBQ_IO) {
+		server->ill = call->err;
+		server->ill_until_ms = jobq_mono_ms() + ILL_MS;
+	} else if (call->verb == JOBQ_VERB_PUSH && call->status == JOBQ_OK) {
+		server->ill_until_ms = 0;
+	}
+}
+
+void
 jobq_route_health(struct jobq_request *request)
 {
 	struct jobq_server *server = request->server;
@@ -58,6 +76,8 @@ jobq_route_health(struct jobq_request *request)
 	} else if (server->tool != NULL) {
 		say(request, jobq_tool_is_well(server->tool),
 		    "jobq-run has died and is about to be started anew");
+	} else if (jobq_mono_ms() < server->ill_until_ms) {
+		say(request, false, server->ill.text);
 	} else if (server->well &&
 		   (server->well_asked ||
 		       jobq_mono_ms() < server->well_until_ms)) {

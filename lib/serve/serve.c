@@ -144,9 +144,10 @@ rang(void *context)
 static void
 seen(void *context, const struct jobq_pool_call *call)
 {
-	const struct jobq_server *server = context;
+	struct jobq_server *server = context;
 
 	jobq_metrics_seen(server->metrics, call);
+	jobq_health_seen(server, call);
 }
 
 static enum jobq_status

@@ -69,6 +69,9 @@ struct jobq_server {
 	int64_t counts_until_ms;
 	bool well, well_asked; /* the store has answered; so long this counts */
 	int64_t well_until_ms;
+	/* So long a write that the store could not do counts, and which. */
+	int64_t ill_until_ms;
+	struct jobq_err ill;
 	struct jobq_notify notify;
 	enum jobq_status status; /* of the end */
 	struct jobq_err *err;
@@ -137,6 +140,10 @@ void jobq_server_tell(const struct jobq_server *server);
 /* Every second, and whenever the store rang. */
 void jobq_server_tick(struct jobq_server *server);
 void jobq_server_rang(struct jobq_server *server);
+
+/* health.c: each call that is done tells something. */
+void jobq_health_seen(
+    struct jobq_server *server, const struct jobq_pool_call *call);
 
 /* bell.c: rings all that listen, or shows them a sign of life. */
 void jobq_bells_ring(struct jobq_server *server, bool only_tick);

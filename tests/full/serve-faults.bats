@@ -56,3 +56,41 @@ while True: kept.append(s.accept())' >port 3>&- 4>&- &
 		[ ! -e s ]
 	done
 }
+
+@test "serve: what a full disk has no room for is refused, and taken again later" {
+	local body paths=(/tasks /api/jobs) n=0
+	# A file that may not grow is one on a full disk; ours to grow again.
+	trap '' XFSZ
+	ulimit -S -f 1024
+	serve
+	ulimit -S -f "$(ulimit -H -f)"
+	trap - XFSZ
+	body=$(head -c 50000 /dev/zero | tr '\0' a)
+	for ((n = 0; n < 60; n++)); do
+		post "${paths[n % 2]}" '{"project":"p","type":"t","input":1,"params":{"a":"'"$body"'"},"meta":{"a":"'"$body"'"}}' >answer
+		[[ $(<status) == 20[01] ]] || break
+		jq -r '.task_id // .id' answer >>taken
+	done
+	is 503
+	((n > 2))
+	has "$(<headers)" 'Content-Type: application/problem+json' Retry-After
+	json '.code == "io"' <answer
+	same 75 "$(echo '{"input":"'"$body$body"'"}' |
+		jobq-push -S "http://$at" >/dev/null 2>&1; echo $?)"
+	for path in /health /health/ready; do
+		ask $path | json '.status == "unhealthy" and (.error | length > 0)'
+		is 503
+	done
+	ask /health/live >answer
+	is 200
+	ask '/api/jobs?limit=1' | json 'length == 1'
+	prlimit --pid "$server" --fsize=unlimited
+	post /tasks '{"project":"p","type":"t","params":{}}' | jq -r .task_id >>taken
+	is 200
+	ask /health >answer
+	is 200
+	kill -KILL "$server"
+	wait_until 10 gone "$server"
+	jobq-list --json | jq -r .id | sort >kept
+	same '' "$(sort taken | comm -23 - kept)"
+}
