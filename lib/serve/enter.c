@@ -145,3 +145,10 @@ jobq_server_arrived(void *context, struct jobq_arrival *arrival)
 		jobq_http_admit(
 		    server->http, jobq_gate_take(server->gate, arrival), door);
 }
+
+bool
+jobq_server_gives_way(void *context, int64_t since_ms)
+{
+	return jobq_http_give_way(
+	    ((struct jobq_server *)context)->http, since_ms);
+}

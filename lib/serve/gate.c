@@ -20,9 +20,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@
 #define PEEKED (JOBQ_HEAD_LINE_MAX + JOBQ_HEAD_MAX + 1024)
 #define ACCEPTS_AT_ONCE 64
 #define FULL_MS 100 /* without accepting, when descriptors have run out */
+#define KEPT 16	    /* descriptors for others, or a quarter of a few */
 
 enum standing { LISTENER, READING, HELD, LEAVING };
 
@@ -48,7 +52,9 @@ struct spot {
 struct jobq_gate {
 	int epoll;
 	jobq_arrived_fn *arrived;
+	jobq_gives_way_fn *gives_way;
 	void *context;
+	int fd_most; /* no connection has a higher one: those are kept */
 	struct spot *oldest, *newest; /* connections, as they came */
 	struct spot *listeners;
 	size_t count;
@@ -56,7 +62,8 @@ struct jobq_gate {
 };
 
 struct jobq_gate *
-jobq_gate_new(jobq_arrived_fn *arrived, void *context)
+jobq_gate_new(
+    jobq_arrived_fn *arrived, jobq_gives_way_fn *gives_way, void *context)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct jobq_gate *gate;
@@ -66,6 +73,7 @@ jobq_gate_new(jobq_arrived_fn *arrived, void *context)
 	gate = jobq_xcalloc(1, sizeof(*gate));
 	gate->epoll = epoll;
 	gate->arrived = arrived;
+	gate->gives_way = gives_way;
 	gate->context = context;
 	return gate;
 }
@@ -263,33 +271,79 @@ enter(struct jobq_gate *gate, const struct jobq_listener *listener, int fd,
 	read_head(gate, spot, false);
 }
 
+/* The oldest here gives its descriptor, unless one let through does. */
+static bool
+gives_way(struct jobq_gate *gate)
+{
+	struct spot *spot = gate->oldest;
+
+	while (spot != NULL && spot->standing == HELD)
+		spot = spot->next;
+	if (gate->gives_way(gate->context,
+		spot == NULL ? INT64_MAX : spot->until_ms - JOBQ_GATE_HEAD_MS))
+		return true;
+	if (spot != NULL)
+		drop(gate, spot);
+	return spot != NULL;
+}
+
+/* Without a free descriptor accept4() does not even look. */
+static bool
+somebody_waits(const struct jobq_listener *listener)
+{
+	struct pollfd polled = { .fd = listener->fd, .events = POLLIN };
+
+	return poll(&polled, 1, 0) > 0;
+}
+
+/* Lets them wait for a moment. */
+static void
+pause_listeners(struct jobq_gate *gate)
+{
+	gate->full_until_ms = jobq_mono_ms() + FULL_MS;
+	for (struct spot *l = gate->listeners; l != NULL; l = l->next)
+		epoll_ctl(
+		    gate->epoll, EPOLL_CTL_DEL, l->arrival.listener->fd, NULL);
+}
+
+/* The one that was given for it, so that those that are kept stay free. */
+static int
+lower(const struct jobq_gate *gate, int fd)
+{
+	int other = fd < gate->fd_most ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (other < 0)
+		return fd;
+	close(fd);
+	return other;
+}
+
 static void
 accept_some(struct jobq_gate *gate, const struct jobq_listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t len;
+	bool fits;
 	int fd;
 
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		len = sizeof(address);
 		fd = accept4(listener->fd, (struct sockaddr *)&address, &len,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0) {
-			enter(gate, listener, fd, &address);
-			continue;
-		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno == EAGAIN)
+		if (fd < 0 && errno == EAGAIN)
 			return;
-		/* Out of descriptors: the oldest reader gives its own. */
-		gate->full_until_ms = jobq_mono_ms() + FULL_MS;
-		for (struct spot *l = gate->listeners; l != NULL; l = l->next)
-			epoll_ctl(gate->epoll, EPOLL_CTL_DEL,
-			    l->arrival.listener->fd, NULL);
-		if (gate->oldest != NULL && gate->oldest->standing != HELD)
-			drop(gate, gate->oldest);
-		return;
+		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
+			continue;
+		if (fd < 0 && !somebody_waits(listener))
+			return;
+		fits = (fd >= 0 && fd < gate->fd_most) || gives_way(gate);
+		if (fd >= 0)
+			enter(gate, listener, lower(gate, fd), &address);
+		/* All wait for the store, which takes 10 s at most. */
+		if (!fits) {
+			pause_listeners(gate);
+			return;
+		}
 	}
 }
 
@@ -346,7 +400,13 @@ void
 jobq_gate_listen(struct jobq_gate *gate, const struct jobq_listener *listener)
 {
 	struct spot *spot = jobq_xcalloc(1, sizeof(*spot));
+	struct rlimit limit = { .rlim_cur = INT_MAX };
 
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+		limit.rlim_cur = INT_MAX;
+	gate->fd_most =
+	    (int)limit.rlim_cur -
+	    (limit.rlim_cur / 4 < KEPT ? (int)limit.rlim_cur / 4 : KEPT);
 	fcntl(listener->fd, F_SETFL, O_NONBLOCK);
 	spot->standing = LISTENER;
 	spot->arrival.listener = listener;

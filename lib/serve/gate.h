@@ -6,6 +6,7 @@
  *
  * A head has 10 s to come. There are at most 256 connections, of one peer at
  * most 32 (loopback and unix sockets are many peers); the oldest makes room.
+ * It also does when descriptors run out, of which some are kept for the store.
  */
 #ifndef JOBQ_SERVE_GATE_H
 #define JOBQ_SERVE_GATE_H
@@ -39,8 +40,16 @@ struct jobq_arrival {
  */
 typedef void jobq_arrived_fn(void *context, struct jobq_arrival *arrival);
 
+/*
+ * Called when descriptors run out: whether a connection that was let through
+ * has been ended, one that asks nothing or has been slow since before that
+ * time.
+ */
+typedef bool jobq_gives_way_fn(void *context, int64_t since_ms);
+
 /* NULL with errno set when this process may open no more. */
-struct jobq_gate *jobq_gate_new(jobq_arrived_fn *arrived, void *context);
+struct jobq_gate *jobq_gate_new(
+    jobq_arrived_fn *arrived, jobq_gives_way_fn *gives_way, void *context);
 
 /* Closes what stands in it, arrivals that are not decided included. */
 void jobq_gate_free(struct jobq_gate *gate);

@@ -33,6 +33,13 @@ void jobq_http_tick(struct jobq_http *http);
 void jobq_http_admit(
     struct jobq_http *http, int fd, const struct jobq_door *door);
 
+/*
+ * Ends a connection, so that another has its descriptor: one that asks nothing
+ * now, else the oldest whose request is not whole, if that was so before
+ * since_ms; with INT64_MAX one that reads slowly, too. False: there is none.
+ */
+bool jobq_http_give_way(struct jobq_http *http, int64_t since_ms);
+
 /* The answer of a request stands in its out. */
 void jobq_http_answered(struct jobq_request *request);
 

@@ -84,3 +84,21 @@ jobq_http_make_room(struct jobq_http *http)
 		connection = oldest_in(http, steps[i]);
 	jobq_http_end(connection != NULL ? connection : http->connections);
 }
+
+bool
+jobq_http_give_way(struct jobq_http *http, int64_t since_ms)
+{
+	struct connection *found = oldest_in(http, LEAVE);
+
+	if (found == NULL)
+		found = oldest_in(http, HEAD);
+	for (struct connection *other = http->oldest;
+	     found == NULL && other != NULL; other = other->last)
+		if (other->unfinished && other->unfinished_ms <= since_ms)
+			found = other;
+	if (found == NULL && since_ms == INT64_MAX)
+		found = oldest_in(http, WRITE);
+	if (found != NULL)
+		jobq_http_end(found);
+	return found != NULL;
+}

@@ -277,7 +277,8 @@ jobq_serve(
 	if (status == JOBQ_OK)
 		status = open_doors(&server, err);
 	if (status == JOBQ_OK) {
-		server.gate = jobq_gate_new(jobq_server_arrived, &server);
+		server.gate = jobq_gate_new(
+		    jobq_server_arrived, jobq_server_gives_way, &server);
 		server.http = jobq_http_new(&server);
 		if (server.gate == NULL || server.http == NULL)
 			status = jobq_fail(err, JOBQ_IO,

@@ -58,7 +58,7 @@ struct jobq_server {
 	size_t body_bytes; /* of theirs, here or on their way */
 	size_t runs;	   /* of the tool, also for clients that have gone */
 	struct jobq_channel *channels;
-	size_t watchers;
+	size_t watchers, watchers_most;
 	size_t page_bytes; /* of the store's log, in their hands */
 	uint64_t dropped;  /* events that slow ones did not get */
 	struct jobq_files files;
@@ -131,6 +131,7 @@ void jobq_request_free(struct jobq_request *request);
 /* --- enter.c: what the gate lets through ---------------------------------- */
 
 void jobq_server_arrived(void *server, struct jobq_arrival *arrival);
+bool jobq_server_gives_way(void *server, int64_t since_ms);
 
 /* --- what the loop tells -------------------------------------------------- */
 

@@ -42,8 +42,9 @@ jobq_watch_refuse(const struct jobq_server *server, const char **why)
 {
 	if (server->draining)
 		*why = "the server is being stopped";
-	else if (server->watchers >= (size_t)server->options->most_watchers)
-		*why = "there are as many watchers as --max-watchers allows";
+	else if (server->watchers >= server->watchers_most)
+		*why = "there are as many watchers as --max-watchers, or the "
+		       "limit of descriptors, allows";
 	else
 		return 0;
 	return 503;

@@ -34,6 +34,7 @@
 #define RECEIVE_BYTES 1024 /* of a message at once; each socket has it */
 #define HEADS_MOST 1024	   /* of WebSockets, on their way through */
 #define WATCHED_MOST 8	   /* descriptors that are no connections */
+#define OWN_FDS 32	   /* of the loop and of the store, or so */
 
 struct connection {
 	struct jobq_server *server;
@@ -352,14 +353,20 @@ jobq_web_watch(struct jobq_server *server, int fd, jobq_readable_fn *readable,
 	return watched->wsi != NULL;
 }
 
-/* Room for watchers, the gate, requests, and the store. */
+/*
+ * Room for watchers, the gate, requests, and the store. Where it is not to be
+ * had watchers are fewer, down to half of what there is, for others are to
+ * find a place beside them.
+ */
 static size_t
-raise_limit(const struct jobq_server *server)
+raise_limit(struct jobq_server *server)
 {
-	size_t wanted = (size_t)server->options->most_watchers +
-			JOBQ_GATE_MOST + 1024 + 128;
+	size_t most = (size_t)server->options->most_watchers;
+	size_t others = JOBQ_GATE_MOST + 1024, wanted = most + others + 128;
+	size_t room;
 	struct rlimit limit;
 
+	server->watchers_most = most;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return 0;
 	if (limit.rlim_cur < wanted) {
@@ -368,7 +375,23 @@ raise_limit(const struct jobq_server *server)
 			limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	return limit.rlim_cur < wanted ? limit.rlim_cur : wanted;
+	if (limit.rlim_cur >= wanted)
+		return wanted;
+	room = limit.rlim_cur > 2 * OWN_FDS ? limit.rlim_cur - OWN_FDS
+					    : limit.rlim_cur / 4;
+	server->watchers_most =
+	    room > 2 * others ? room - others : (room + 1) / 2;
+	if (server->watchers_most < most)
+		jobq_log(server->options->health_only ||
+				 server->options->tool != NULL
+			     ? JOBQ_DEBUG
+			     : JOBQ_WARNING,
+		    "%ju descriptors are room for %zu watchers; give it "
+		    "LimitNOFILE=%zu or so",
+		    (uintmax_t)limit.rlim_cur, server->watchers_most, wanted);
+	else
+		server->watchers_most = most;
+	return limit.rlim_cur;
 }
 
 enum jobq_status

@@ -94,3 +94,61 @@ while True: kept.append(s.accept())' >port 3>&- 4>&- &
 	jobq-list --json | jq -r .id | sort >kept
 	same '' "$(sort taken | comm -23 - kept)"
 }
+
+@test "serve: when descriptors run out the oldest make room, and the store keeps its own" {
+	# The hard limit counts, for it raises the soft one; ours stays.
+	(ulimit -n 64 && exec timeout 120 jobq-serve --listen 127.0.0.1:0 -v) \
+		2>serve.err 3>&- 4>&- &
+	spawned+=($!)
+	wait_until 20 grep -q 'listening at' serve.err
+	has "$(<serve.err)" '64 descriptors are room for 8 watchers'
+	addresses
+	cat >many.py <<-'EOF'
+	import http.client, json, select, socket, sys, time
+	host, port = sys.argv[1].rsplit(":", 1)
+	pid = sys.argv[2]
+	post = ("POST", "/tasks", '{"project":"p","type":"t","params":{}}',
+	        {"Content-Type": "application/json"})
+
+	def ask(*what):
+	    link = http.client.HTTPConnection(sys.argv[1], timeout=20)
+	    link.request(*what)
+	    answer = link.getresponse()
+	    return answer.status, answer.read()
+
+	def many(text, count):
+	    links = []
+	    for i in range(count):
+	        link = socket.create_connection((host, int(port)), timeout=20)
+	        link.sendall(text)
+	        links.append(link)
+	    return links
+
+	def ticks():
+	    stat = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+	    return int(stat[11]) + int(stat[12])
+
+	task = json.loads(ask(*post)[1])["task_id"]
+	get = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	for text in (b"", b"GET /hea", get % b"/health",
+	             b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+	             b"application/json\r\nContent-Length: 9\r\n\r\n{"):
+	    links = many(text, 100)
+	    for i in range(3):
+	        assert ask("GET", "/health")[0] == 200
+	        assert ask(*post)[0] == 200
+	    # The newest are there still.
+	    assert select.select(links[-5:], [], [], 0)[0] == [] or b"he" in text
+	    begun = ticks()
+	    time.sleep(0.5)
+	    assert ticks() - begun < 25, "it is busy"
+	    for link in links:
+	        link.close()
+	links = many(get % f"/tasks/{task}/events".encode(), 12)
+	said = [link.recv(15)[9:12].decode() for link in links]
+	print(said.count("200"), said.count("503"))
+	assert ask("GET", "/health")[0] == 200
+	EOF
+	timeout 60 python3 many.py "$at" "$(pgrep -P "${spawned[0]}")" >said
+	same '8 4' "$(<said)"
+}
