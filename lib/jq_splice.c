@@ -82,6 +82,7 @@ jobq_splice_run(struct jobq_splice *splice, const struct jobq_buf *in,
     struct jobq_err *err)
 {
 	const struct jobq_buf *mark = &splice->mark, *text = &splice->text;
+	struct jobq_buf bare = JOBQ_BUF_INIT;
 	enum jobq_status status =
 	    jobq_jq_run(splice->program, in->data, in->len, &splice->text, err);
 	struct jobq_span whole;
@@ -97,6 +98,8 @@ jobq_splice_run(struct jobq_splice *splice, const struct jobq_buf *in,
 	     found = find(at, end, mark)) {
 		i = (size_t)(found[mark->len] - 'a');
 		jobq_buf_add(out, at, (size_t)(found - at));
+		jobq_buf_add(&bare, at, (size_t)(found - at));
+		jobq_buf_puts(&bare, "null");
 		at = found + mark->len + 2;
 		if (i < count)
 			jobq_buf_add(out, values[i].at, values[i].len);
@@ -104,8 +107,13 @@ jobq_splice_run(struct jobq_splice *splice, const struct jobq_buf *in,
 			jobq_buf_puts(out, "null");
 	}
 	jobq_buf_add(out, at, (size_t)(end - at));
-	/* A mark that was made the name of a member makes no JSON. */
-	status = jobq_json_check(out->data, out->len, &whole, err);
+	jobq_buf_add(&bare, at, (size_t)(end - at));
+	/*
+	 * A mark that was made the name of a member makes no JSON. The values
+	 * were checked where they come from, and may be as deep as any.
+	 */
+	status = jobq_json_check(bare.data, bare.len, &whole, err);
+	jobq_buf_release(&bare);
 	if (status != JOBQ_OK)
 		jobq_err_prefix(err, "a value stands where none can stand");
 	return status;

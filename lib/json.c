@@ -431,8 +431,9 @@ jobq_json_element(
 {
 	struct scan scan;
 
+	/* Around one of the full depth there may be an array of our own. */
 	if (!walk(value, cursor, '[', &scan) ||
-	    !scan_value(&scan, 1, &element->at))
+	    !scan_value(&scan, 0, &element->at))
 		return false;
 	element->len = (size_t)(scan.at - element->at);
 	*cursor = (size_t)(scan.at - value.at);

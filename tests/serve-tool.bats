@@ -119,7 +119,10 @@ stop() {
 		*snooze*) echo "{\"snooze\":5}" >&3 ;;
 		*cancel*) echo "{\"cancel\":\"not \\\"wanted\\\"\"}" >&3 ;;
 		*says*) echo "{\"output\":[1e400]}" >&3 ;;
+		*deep*) printf %063d 0 | tr 0 "["; printf %063d 0 | tr 0 "]" ;;
 		esac'
+	gives 200 "{\"output\":$(printf %063d 0 | tr 0 '[')$(
+		printf %063d 0 | tr 0 ']')}" '{"input":"deep"}'
 	gives 500 '{"error":"exit status 3: bad","exit":3}' '{"input":"exit"}'
 	gives 500 '{"error":"killed by signal 9 (Killed)","exit":null}' \
 		'{"input":"signal"}'

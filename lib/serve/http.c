@@ -60,6 +60,8 @@ jobq_http_end_request(struct connection *connection)
 
 	if (request == NULL)
 		return;
+	connection->http->unsent -= connection->unsent;
+	connection->unsent = 0;
 	connection->request = NULL;
 	request->connection = NULL;
 	connection->http->server->requests--;
@@ -121,6 +123,7 @@ write_answer(struct connection *connection)
 		if (sent < 0 && errno == EAGAIN) {
 			jobq_http_go_on(connection, WRITE, WRITE_MS);
 			jobq_http_want(connection, EPOLLOUT);
+			jobq_http_note_unsent(connection);
 			return false;
 		}
 		if (sent < 0) {

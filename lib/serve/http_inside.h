@@ -27,6 +27,7 @@ struct connection {
 	bool counted;	    /* of its peer there are at most so many */
 	struct jobq_buf in; /* what was read and not used yet */
 	struct jobq_request *request;
+	size_t unsent; /* bytes that its answer takes, once it waits */
 	struct jobq_channel *channel;
 	struct connection *next, *last;
 };
@@ -35,7 +36,8 @@ struct jobq_http {
 	struct jobq_server *server;
 	int epoll;
 	struct connection *connections, *oldest;
-	size_t count; /* of those that are no streams */
+	size_t count;  /* of those that are no streams */
+	size_t unsent; /* of all */
 };
 
 /* Asks for other events of its descriptor. */
@@ -56,6 +58,12 @@ void jobq_http_end(struct connection *connection);
  */
 void jobq_http_note_unfinished(struct connection *connection);
 void jobq_http_make_room(struct jobq_http *http);
+
+/*
+ * http_room.c: its answer has to wait; where those that wait are too large
+ * together, others are ended, the oldest first.
+ */
+void jobq_http_note_unsent(struct connection *connection);
 
 /*
  * http_request.c: reads the head into the request, which may be answered

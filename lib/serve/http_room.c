@@ -9,6 +9,8 @@
 
 #include "banned.h"
 
+#define UNSENT_BYTES ((size_t)256 << 20)
+
 /*
  * Requests that come slowly, or never, must not take all the connections:
  * there are as few as in the gate, and the oldest makes room.
@@ -83,6 +85,23 @@ jobq_http_make_room(struct jobq_http *http)
 	     i++)
 		connection = oldest_in(http, steps[i]);
 	jobq_http_end(connection != NULL ? connection : http->connections);
+}
+
+void
+jobq_http_note_unsent(struct connection *connection)
+{
+	struct jobq_http *http = connection->http;
+	struct connection *other = http->oldest, *newer;
+
+	if (connection->unsent > 0)
+		return;
+	connection->unsent = connection->request->out.cap;
+	http->unsent += connection->unsent;
+	for (; other != NULL && http->unsent > UNSENT_BYTES; other = newer) {
+		newer = other->last;
+		if (other != connection && other->unsent > 0)
+			jobq_http_end(other);
+	}
 }
 
 bool

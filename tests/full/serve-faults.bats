@@ -152,3 +152,42 @@ while True: kept.append(s.accept())' >port 3>&- 4>&- &
 	timeout 60 python3 many.py "$at" "$(pgrep -P "${spawned[0]}")" >said
 	same '8 4' "$(<said)"
 }
+
+@test "serve: answers that nobody reads have a bound together, the oldest go" {
+	serve
+	cat >unread.py <<-'EOF'
+	import http.client, socket, sys
+	host, port = sys.argv[1].rsplit(":", 1)
+	link = http.client.HTTPConnection(sys.argv[1], timeout=20)
+	for i in range(3):
+	    link.request("POST", "/api/jobs", '{"input":"%s"}' % ("a" * 1048500),
+	                 {"Content-Type": "application/json"})
+	    answer = link.getresponse()
+	    assert answer.status == 201 and answer.read()
+	links = []
+	for i in range(100):
+	    other = socket.socket()
+	    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+	    other.settimeout(30)
+	    other.connect((host, int(port)))
+	    other.sendall(b"GET /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
+	                  b"Connection: close\r\n\r\n")
+	    other.recv(1)
+	    links.append(other)
+	link.request("GET", "/health")
+	assert link.getresponse().read() == b'{"status":"healthy"}\n'
+
+	def whole(other):
+	    size = 0
+	    try:
+	        while part := other.recv(1 << 20):
+	            size += len(part)
+	    except ConnectionError:
+	        return False
+	    return size > 3 << 20
+
+	print(whole(links[-1]), whole(links[0]), whole(links[1]))
+	EOF
+	timeout 60 python3 unread.py "$at" >said
+	same 'True False False' "$(<said)"
+}
