@@ -27,11 +27,14 @@ failed(const char *where, struct jobq_err *err)
 	    "unable to listen at '%s': %s", where, strerror(errno));
 }
 
-/* Whether nobody answers at the path any more. */
+/*
+ * Whether nobody answers at the path any more. Where somebody does, but does
+ * not get to it, connecting would wait.
+ */
 static bool
 is_dead(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat info;
 	bool dead = false;
 
@@ -85,6 +88,7 @@ listen_unix(
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct sockaddr *to = (const struct sockaddr *)&address;
 	size_t len = strlen(path);
+	struct stat info;
 	mode_t before;
 	int result;
 
@@ -104,6 +108,10 @@ listen_unix(
 	if (result != 0)
 		return failed(path, err);
 	listener->path = jobq_xstrdup(path);
+	if (lstat(path, &info) == 0) {
+		listener->device = info.st_dev;
+		listener->inode = info.st_ino;
+	}
 	return listen(listener->fd, BACKLOG) == 0 ? look_at(listener, err)
 						  : failed(path, err);
 }
@@ -211,10 +219,14 @@ jobq_listen_adopt(struct jobq_listener *listener, int fd, struct jobq_err *err)
 void
 jobq_listen_close(struct jobq_listener *listener)
 {
+	struct stat info;
+
+	/* Before the close, after which another may have the inode. */
+	if (listener->path != NULL && lstat(listener->path, &info) == 0 &&
+	    info.st_dev == listener->device && info.st_ino == listener->inode)
+		unlink(listener->path);
 	if (listener->fd >= 0)
 		close(listener->fd);
-	if (listener->path != NULL)
-		unlink(listener->path);
 	free(listener->path);
 	jobq_buf_release(&listener->where);
 	listener->path = NULL;

@@ -9,12 +9,15 @@
 #include "buf.h"
 #include "status.h"
 
+#include <sys/types.h>
 #include <stdbool.h>
 
 struct jobq_listener {
 	int fd;		       /* -1: none; close-on-exec */
 	struct jobq_buf where; /* as a client names it */
 	char *path; /* of a unix socket that was made here, or NULL */
+	dev_t device;
+	ino_t inode; /* of its file, which another may have replaced */
 	bool is_unix;
 	bool loopback; /* nobody on another machine can reach it */
 };
@@ -30,7 +33,7 @@ enum jobq_status jobq_listen_open(
 enum jobq_status jobq_listen_adopt(
     struct jobq_listener *listener, int fd, struct jobq_err *err);
 
-/* Closes, and removes the socket's file. */
+/* Removes the socket's file, unless it is another's by now, and closes. */
 void jobq_listen_close(struct jobq_listener *listener);
 
 #endif

@@ -191,3 +191,33 @@ while True: kept.append(s.accept())' >port 3>&- 4>&- &
 	timeout 60 python3 unread.py "$at" >said
 	same 'True False False' "$(<said)"
 }
+
+@test "serve: the path of a unix socket is its owner's, who may be stopped or replaced" {
+	local first
+	serve --listen "unix:$PWD/s"
+	first=$server
+	# Its backlog is full, and it does not look.
+	kill -STOP "$first"
+	python3 -c 'import signal, socket
+kept = []
+while True:
+    kept.append(socket.socket(socket.AF_UNIX))
+    kept[-1].setblocking(False)
+    try:
+        kept[-1].connect("s")
+    except BlockingIOError:
+        break
+print("full", flush=True)
+signal.pause()' >full 3>&- 4>&- &
+	spawned+=($!)
+	wait_until 20 grep -q full full
+	run_apart timeout 20 jobq-serve --listen "unix:$PWD/s"
+	same 75 "$status"
+	kill -CONT "$first"
+	kill "${spawned[1]}"
+	rm s
+	serve --listen "unix:$PWD/s"
+	kill -TERM "$first"
+	wait_until 20 gone "$first"
+	same '{"status":"healthy"}' "$(curl -s --unix-socket s http://x/health)"
+}
