@@ -15,6 +15,7 @@
 #include "channel.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct jobq_door;
 struct jobq_http;
