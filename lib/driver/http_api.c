@@ -56,6 +56,12 @@ jobq_remote_api_open(struct jobq_remote *store, struct jobq_err *err)
 		    store->adapter->folder);
 	else if (http != NULL) {
 		store->api = jobq_xcalloc(1, sizeof *store->api);
+		store->api->job = (struct jobq_mapping){
+			.adapter = store->adapter, .file = "job.jq", .ids = true
+		};
+		store->api->event =
+		    (struct jobq_mapping){ .adapter = store->adapter,
+			    .file = "event.jq" };
 		status = jobq_remote_steps_read(
 		    store->api, store->adapter, *http, err);
 	}
@@ -91,10 +97,8 @@ jobq_remote_api_close(struct jobq_remote *store)
 		free(api->taken[i].id);
 	jobq_buf_release(&api->doubt.id);
 	jobq_buf_release(&api->doubt.line);
-	jobq_buf_release(&api->texts);
-	jobq_buf_release(&api->result);
-	jobq_jq_close(api->job);
-	jobq_jq_close(api->event);
+	jobq_mapping_release(&api->job);
+	jobq_mapping_release(&api->event);
 	jobq_remote_steps_release(api);
 	free(api);
 	store->api = NULL;

@@ -7,8 +7,8 @@
 #define JOBQ_HTTP_API_H
 
 #include "http_inside.h"
-#include "jq_program.h"
 #include "json.h"
+#include "mapping.h"
 
 #define JOBQ_REMOTE_CODES 8 /* that a step gives a meaning to, of a kind */
 #define JOBQ_REMOTE_SAID 64 /* what was complained of is not said again */
@@ -55,8 +55,8 @@ struct jobq_remote_doubt {
 struct jobq_remote_api {
 	struct jobq_remote_step step[JOBQ_REMOTE_STEPS];
 	char **lists; /* members that may hold the jobs; NULL-terminated */
-	struct jobq_jq *job, *event; /* NULL until they are needed */
-	bool worked;		     /* it has listed jobs to this process */
+	struct jobq_mapping job, event;
+	bool worked; /* it has listed jobs to this process */
 	struct jobq_remote_doubt doubt;
 	struct jobq_remote_ending
 	    ending[JOBQ_REMOTE_ENDINGS]; /* the newest ones */
@@ -65,7 +65,6 @@ struct jobq_remote_api {
 	size_t endings; /* all that there were */
 	char said[JOBQ_REMOTE_SAID][17];
 	size_t sayings;
-	struct jobq_buf texts, result; /* of the programs */
 };
 
 /* --- http_api.c --- */
