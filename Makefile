@@ -9,9 +9,9 @@
 #
 # Knobs: CFLAGS CC PREFIX DESTDIR, V=1 (show commands), WERROR=1,
 # SAN=address,undefined (builds under build/san/), STATIC=1 (drivers linked
-# into the commands; without PostgreSQL and HTTP), WITH_SQLITE=auto|yes|no, and
-# WITH_POSTGRESQL, WITH_REDIS and WITH_HTTP alike; WITH_SERVE=no leaves
-# jobq-serve out.
+# into the commands; without PostgreSQL, HTTP and Kafka), WITH_SQLITE=auto|yes|no,
+# and WITH_POSTGRESQL, WITH_REDIS, WITH_HTTP and WITH_KAFKA alike; WITH_SERVE=no
+# leaves jobq-serve out.
 #
 # Sources are found by wildcard:
 #   cmd/NAME.c                one command
@@ -25,7 +25,7 @@
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 V ?= 0
-$(foreach s,SQLITE POSTGRESQL REDIS HTTP,$(eval WITH_$(s) ?= auto))
+$(foreach s,SQLITE POSTGRESQL REDIS HTTP KAFKA,$(eval WITH_$(s) ?= auto))
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -81,27 +81,27 @@ link = $(CC) $(CFLAGS) $(ours) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	$(LDFLAGS) $(ld) $(1)
 
 # --- libraries of the drivers -----------------------------------------------
-# Of a driver's library: its header, switch, linking, and that if it fails.
+# Of a driver's library: its header, linking, and that if it fails. Some are
+# not with STATIC=1: what libpq.a needs no package has, others need too much.
 header_sqlite := sqlite3.h
-with_sqlite := $(WITH_SQLITE)
 link_sqlite := -l:libsqlite3.a -lm
 else_sqlite := -lsqlite3
-# Not with STATIC=1: libpq.a needs what no package has, libcurl too much.
 header_postgresql := libpq-fe.h
-with_postgresql := $(if $(STATIC),no,$(WITH_POSTGRESQL))
 link_postgresql := -lpq
 header_redis := hiredis/hiredis.h
-with_redis := $(WITH_REDIS)
 link_redis := -l:libhiredis.a
 else_redis := -lhiredis
 header_http := curl/curl.h
-with_http := $(if $(STATIC),no,$(WITH_HTTP))
 link_http := -lcurl
+header_kafka := librdkafka/rdkafka.h
+link_kafka := -lrdkafka
+with = $(if $(and $(STATIC),$(filter $(1),postgresql http kafka)),no,$(WITH_$(shell \
+	echo $(1) | tr a-z A-Z)))
 found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
 	-o /dev/null /dev/null 2>/dev/null && echo yes)
 wanted = $(strip $(if $(header_$(1)), \
-	$(if $(filter no,$(with_$(1))),, \
-	$(if $(filter yes,$(with_$(1)) $(call found,$(header_$(1)))),$(1))), \
+	$(if $(filter no,$(call with,$(1))),, \
+	$(if $(filter yes,$(call with,$(1)) $(call found,$(header_$(1)))),$(1))), \
 	$(1)))
 names = $(notdir $(basename $(wildcard $(1)/*.c)))
 schemes := $(foreach s,$(call names,lib/driver), \

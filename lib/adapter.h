@@ -31,6 +31,7 @@ struct jobq_adapter {
 	char *folder; /* absolute path */
 	char *driver; /* the scheme it is made for */
 	enum jobq_fencing fencing;
+	bool ring;	     /* what is claimed is settled there only */
 	bool renews;	     /* false: leases have no seconds */
 	int64_t lease_ms;    /* default lease */
 	int64_t version;     /* of the schema; 0: has none */

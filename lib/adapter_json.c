@@ -84,6 +84,7 @@ read_leases(struct jobq_adapter *adapter, const struct jobq_object *object,
 {
 	const struct jobq_span *lease = jobq_object_get(object, "lease");
 	const struct jobq_span *renews = jobq_object_get(object, "renews");
+	const struct jobq_span *ring = jobq_object_get(object, "ring");
 	double seconds;
 
 	if (lease != NULL) {
@@ -93,6 +94,8 @@ read_leases(struct jobq_adapter *adapter, const struct jobq_object *object,
 			    adapter, "lease", "a number of seconds", err);
 		adapter->lease_ms = (int64_t)(seconds * 1000);
 	}
+	if (ring != NULL)
+		adapter->ring = jobq_span_is(*ring, "true");
 	if (renews != NULL)
 		adapter->renews = jobq_span_is(*renews, "true");
 	return JOBQ_OK;

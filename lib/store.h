@@ -67,6 +67,12 @@ enum jobq_status jobq_store_find_url(
     const char *given, char **url, char **source, struct jobq_err *err);
 
 /*
+ * Adds the path of a file of ours that is no store to be named, at its place
+ * below $XDG_STATE_HOME or $HOME; false when neither is set.
+ */
+bool jobq_store_state_path(struct jobq_buf *out, const char *tail);
+
+/*
  * Opens the store at url (found by jobq_store_find_url() when NULL or what
  * --store gave). JOBQ_CONFIG: unknown scheme (the known ones are named), no
  * adapter, no store there. JOBQ_AGAIN, JOBQ_IO: it is away or busy.

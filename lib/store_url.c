@@ -58,6 +58,12 @@ xdg_path(struct jobq_buf *out, const char *variable, const char *below,
 	return out->len > 0;
 }
 
+bool
+jobq_store_state_path(struct jobq_buf *out, const char *tail)
+{
+	return xdg_path(out, "XDG_STATE_HOME", ".local/state", tail);
+}
+
 static enum jobq_status
 from_settings(char **url, char **source, struct jobq_err *err)
 {
@@ -95,8 +101,7 @@ jobq_store_find_url(
 	{
 		struct jobq_buf path = JOBQ_BUF_INIT;
 
-		if (xdg_path(&path, "XDG_STATE_HOME", ".local/state",
-			"jobq/jobq.db"))
+		if (jobq_store_state_path(&path, "jobq/jobq.db"))
 			jobq_buf_puts(&text, path.data);
 		else
 			status = jobq_fail(err, JOBQ_CONFIG,

@@ -1,0 +1,107 @@
+/*
+ * The answers to events that were settled: what was sent is delivered by now,
+ * and has taken effect.
+ */
+#include "kafka_settle.h"
+
+#include <string.h>
+
+#include "banned.h"
+
+static const struct jobq_kafka_ended *
+find_ended(const struct jobq_kafka *store, const struct jobq_kafka_event *event)
+{
+	for (size_t i = 0; i < JOBQ_KAFKA_ENDED && i < store->endings; i++) {
+		const struct jobq_kafka_ended *ended = &store->ended[i];
+
+		if (ended->epoch == event->epoch &&
+		    strcmp(ended->id, event->id.data) == 0)
+			return ended;
+	}
+	return NULL;
+}
+
+static bool
+is_known(const struct jobq_kafka *store, const char *id)
+{
+	const struct jobq_kafka_job *job = store->by_id[jobq_kafka_hash(id)];
+
+	while (job != NULL && strcmp(job->id, id) != 0)
+		job = job->same_hash;
+	return job != NULL;
+}
+
+static void
+answer_alive(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+    struct jobq_buf *out)
+{
+	const struct jobq_span *jobs = jobq_kafka_get(&event->members, "jobs");
+	struct jobq_buf id = JOBQ_BUF_INIT;
+	struct jobq_span pair;
+	size_t cursor = 0;
+	bool any = false;
+
+	jobq_buf_puts(out, ",\"lost\":[");
+	while (jobs != NULL && jobq_json_element(*jobs, &cursor, &pair)) {
+		int64_t epoch;
+
+		if (!jobq_kafka_pair(pair, &id, &epoch) ||
+		    jobq_kafka_job_held(store, id.data, epoch) != NULL)
+			continue;
+		jobq_buf_puts(out, any ? "," : "");
+		jobq_buf_add(out, pair.at, pair.len);
+		any = true;
+	}
+	jobq_buf_putc(out, ']');
+	jobq_buf_release(&id);
+}
+
+static void
+answer_ended(const struct jobq_kafka_ended *ended,
+    const struct jobq_kafka_event *event, struct jobq_buf *out)
+{
+	bool ours = strcmp(ended->worker, event->worker.data) == 0;
+
+	if (ours && jobq_event_is_ending(event->kind) &&
+	    event->kind == ended->kind) {
+		jobq_buf_puts(out, ",\"settled\":true");
+		jobq_kafka_put_state(out, ended->state, ended->due_ms);
+	} else if (ours && !jobq_event_is_ending(event->kind) && event->n > 0 &&
+		   event->n < ended->n) {
+		jobq_buf_puts(out, ",\"settled\":true");
+	} else {
+		jobq_buf_puts(out, ",\"settled\":\"stale\"");
+	}
+}
+
+static enum jobq_status
+answer_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	const struct jobq_kafka_ended *ended;
+
+	(void)err;
+	jobq_buf_add(out, event->line.data, event->line.len);
+	if (event->kind == JOBQ_EVENT_ALIVE)
+		answer_alive(store, event, out);
+	else if (event->id.len == 0 || event->epoch == 0)
+		jobq_buf_puts(out, ",\"settled\":\"unknown\"");
+	else if ((ended = find_ended(store, event)) != NULL)
+		answer_ended(ended, event, out);
+	else if (jobq_kafka_job_of(store, event) != NULL)
+		jobq_buf_puts(out, ",\"settled\":true");
+	else
+		jobq_buf_puts(out, is_known(store, event->id.data)
+				       ? ",\"settled\":\"stale\""
+				       : ",\"settled\":\"unknown\"");
+	jobq_buf_puts(out, "}\n");
+	return JOBQ_OK;
+}
+
+enum jobq_status
+jobq_kafka_settle_answer(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_buf *out,
+    struct jobq_err *err)
+{
+	return jobq_kafka_each_event(store, request, answer_one, out, err);
+}

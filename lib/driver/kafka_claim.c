@@ -1,0 +1,437 @@
+/*
+ * Claiming: what has ended is settled, messages are read as far as there are
+ * places, and the claims are committed before anybody is told of them. So each
+ * run of a job has an epoch that no other has, also after a crash: how often
+ * its record was claimed, on top of the epoch that the record came with.
+ *
+ * Of a record's claims those that came to no end are those of workers that
+ * died. The fourth time the job is a dead letter.
+ */
+#include "kafka_settle.h"
+#include "kafka_wire.h"
+
+#include "clock.h"
+#include "line.h"
+#include "log.h"
+#include "mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+/* Rescues of a job; one more death of its worker and it is a dead letter. */
+#define RESCUES 3
+
+/*
+ * So many offsets of a partition are open at most: what would be run again
+ * when all of it is lost. And so many jobs wait for their time.
+ */
+#define WINDOW 2000
+#define WAITING 1000
+
+/* While the group has not said what is ours, ask again soon. */
+#define SOON "0.1"
+
+struct claim {
+	struct jobq_kafka *store;
+	const struct jobq_object *request;
+	int64_t limit, taken;
+	int64_t next_ms; /* the least time until a waiting job is due; -1 */
+	char *worker;
+	bool ring;
+	struct jobq_buf failed; /* lines of what the store ended by itself */
+	struct jobq_buf *out;
+};
+
+/* --- reading ------------------------------------------------------------- */
+
+/* A record that is no job has ended before it began. */
+static void
+refuse(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_err *why)
+{
+	job->bad = jobq_xstrdup(why->text);
+	jobq_kafka_job_add(store, job);
+}
+
+void
+jobq_kafka_take(struct jobq_kafka_part *part, const rd_kafka_message_t *message)
+{
+	struct jobq_kafka *store = part->store;
+	struct jobq_kafka_job *job;
+	struct jobq_err err;
+
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		part->at_end = true;
+		return;
+	}
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		store->fatal = message->err;
+		return;
+	}
+	part->at_end = false;
+	if (!part->begun && message->offset < part->offsets.next) {
+		jobq_log(JOBQ_WARNING,
+		    "%s [%" PRId32 "] begins at %" PRId64 " and was read to "
+		    "%" PRId64 ": it was made anew, and so is what is known "
+		    "of it",
+		    store->settings.topic[JOBQ_KAFKA_JOBS], part->number,
+		    message->offset, part->offsets.next);
+		jobq_offsets_release(&part->offsets);
+		jobq_offsets_init(&part->offsets, message->offset);
+	}
+	part->begun = true;
+	if (!jobq_offsets_take(&part->offsets, message->offset)) {
+		part->dirty = true;
+		return;
+	}
+	if (jobq_kafka_job_read(part, message, &job, &err) == JOBQ_OK)
+		jobq_kafka_job_add(store, job);
+	else
+		refuse(store, job, &err);
+}
+
+/* Whether a job that waits may be handed out now. */
+static bool
+is_ready(const struct jobq_kafka_job *job, int64_t now)
+{
+	return job->state == JOBQ_KAFKA_WAITING && job->end_state == NULL &&
+	       job->due_ms <= now;
+}
+
+static void
+count_waiting(struct claim *claim, int64_t *ready, size_t *waiting)
+{
+	int64_t now = jobq_wall_ms();
+
+	*ready = 0;
+	*waiting = 0;
+	claim->next_ms = -1;
+	for (struct jobq_kafka_job *job = claim->store->first; job != NULL;
+	     job = job->next) {
+		int64_t wait = job->due_ms - now;
+
+		if (job->state == JOBQ_KAFKA_RESERVED || is_ready(job, now)) {
+			++*ready;
+		} else if (job->state == JOBQ_KAFKA_WAITING &&
+			   job->end_state == NULL) {
+			++*waiting;
+			if (claim->next_ms < 0 || wait < claim->next_ms)
+				claim->next_ms = wait;
+		}
+	}
+}
+
+/* One message of a partition; false when it has none now. */
+static bool
+read_one(struct jobq_kafka_part *part)
+{
+	rd_kafka_message_t *message;
+
+	if (part->queue == NULL ||
+	    jobq_offsets_window(&part->offsets) >= WINDOW)
+		return false;
+	message = rd_kafka_consume_queue(part->queue, 0);
+	if (message == NULL)
+		return false;
+	jobq_kafka_take(part, message);
+	rd_kafka_message_destroy(message);
+	return true;
+}
+
+/* Reads until so many can be handed out, a message of each in turn. */
+static void
+read_enough(struct claim *claim)
+{
+	struct jobq_kafka *store = claim->store;
+	int64_t ready, now = jobq_wall_ms();
+	size_t waiting;
+	bool any = true;
+
+	count_waiting(claim, &ready, &waiting);
+	while (any && ready < claim->limit && waiting < WAITING) {
+		any = false;
+		for (size_t i = 0; i < store->parts && ready < claim->limit;
+		     i++) {
+			const struct jobq_kafka_job *last = store->last;
+
+			if (!read_one(store->part[i]))
+				continue;
+			any = true;
+			if (store->last == last)
+				continue;
+			if (is_ready(store->last, now))
+				ready++;
+			else
+				waiting++;
+		}
+	}
+	count_waiting(claim, &ready, &waiting);
+}
+
+/* --- claims -------------------------------------------------------------- */
+
+/* What is not to be run: no job, a poisoned one, one that was cancelled. */
+static enum jobq_status
+end_unrun(struct claim *claim, struct jobq_kafka_job *job,
+    const struct jobq_offset *known, bool *ended, struct jobq_err *err)
+{
+	struct jobq_kafka *store = claim->store;
+	char text[160];
+
+	*ended = true;
+	job->epoch = job->before_epoch + known->claims + 1;
+	if (job->worker == NULL)
+		job->worker = jobq_xstrdup(claim->worker);
+	if (job->bad != NULL)
+		return jobq_kafka_end(store, job, JOBQ_EVENT_FAILED, "refused",
+		    job->bad, &claim->failed, err);
+	if (known->open > RESCUES) {
+		snprintf(text, sizeof text,
+		    "its worker died %" PRId64 " times while it had the job",
+		    known->open);
+		return jobq_kafka_end(store, job, JOBQ_EVENT_FAILED, "crash",
+		    text, &claim->failed, err);
+	}
+	if (jobq_kafka_is_cancelled(store, job->id, job->born_ms))
+		return jobq_kafka_end(store, job, JOBQ_EVENT_CANCELLED,
+		    "cancel", NULL, &claim->failed, err);
+	*ended = false;
+	return JOBQ_OK;
+}
+
+/* Counts the claim; it is the caller's to commit. */
+static void
+reserve(
+    struct claim *claim, struct jobq_kafka_job *job, struct jobq_offset *known)
+{
+	known->claims++;
+	known->open++;
+	job->part->dirty = true;
+	job->epoch = job->before_epoch + known->claims;
+	job->state = JOBQ_KAFKA_RESERVED;
+	free(job->worker);
+	job->worker = jobq_xstrdup(claim->worker);
+	job->started = false;
+	job->sent_n = 0;
+}
+
+static enum jobq_status
+reserve_all(struct claim *claim, struct jobq_err *err)
+{
+	struct jobq_kafka_job *job, *next;
+	int64_t now = jobq_wall_ms(), reserved = 0;
+	enum jobq_status status = JOBQ_OK;
+
+	for (job = claim->store->first; job != NULL && status == JOBQ_OK;
+	     job = next) {
+		struct jobq_offset *known;
+		bool ended = false;
+
+		next = job->next;
+		if (reserved >= claim->limit)
+			break;
+		if (job->state == JOBQ_KAFKA_RESERVED)
+			reserved++;
+		if (!is_ready(job, now))
+			continue;
+		known = jobq_offsets_find(&job->part->offsets, job->offset);
+		status = end_unrun(claim, job, known, &ended, err);
+		if (status == JOBQ_OK && !ended) {
+			reserve(claim, job, known);
+			reserved++;
+		}
+	}
+	return status;
+}
+
+static void
+hand_over(struct claim *claim, struct jobq_kafka_job *job)
+{
+	struct jobq_buf *out = claim->out;
+	char at[JOBQ_TIME_SIZE];
+
+	jobq_time_format(job->due_ms > 0 ? job->due_ms : job->born_ms, at);
+	jobq_buf_add(out, job->line.data, job->line.len);
+	jobq_buf_printf(out,
+	    ",\"attempt\":%" PRId64 ",\"run_at\":\"%s\",\"state\":\"running\","
+	    "\"lease\":{\"epoch\":%" PRId64 ",\"worker\":",
+	    job->failed + 1, at, job->epoch);
+	jobq_json_put_string(out, job->worker, strlen(job->worker));
+	jobq_buf_puts(out, claim->ring ? ",\"ring\":true}}\n" : "}}\n");
+	job->state = JOBQ_KAFKA_HELD;
+	claim->taken++;
+}
+
+static void
+hand_over_all(struct claim *claim)
+{
+	for (struct jobq_kafka_job *job = claim->store->first;
+	     job != NULL && claim->taken < claim->limit &&
+	     claim->out->len < JOBQ_PAGE_BYTES;
+	     job = job->next)
+		if (job->state == JOBQ_KAFKA_RESERVED)
+			hand_over(claim, job);
+}
+
+/* --- what is held -------------------------------------------------------- */
+
+static void
+put_stop(struct claim *claim, const char *id, int64_t epoch, const char *reason)
+{
+	jobq_buf_printf(claim->out,
+	    "{\"event\":\"stop\",\"id\":\"%s\",\"epoch\":%" PRId64
+	    ",\"reason\":\"%s\"}\n",
+	    id, epoch, reason);
+}
+
+/* Of what the ring holds: what is lost, and what is to be cancelled. */
+static enum jobq_status
+look_at_held(struct claim *claim, struct jobq_err *err)
+{
+	const struct jobq_span *held = jobq_kafka_get(claim->request, "held");
+	struct jobq_buf id = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+	struct jobq_span pair;
+	size_t cursor = 0;
+
+	while (held != NULL && status == JOBQ_OK &&
+	       jobq_json_element(*held, &cursor, &pair)) {
+		struct jobq_kafka_job *job;
+		int64_t epoch = 0;
+
+		if (!jobq_kafka_pair(pair, &id, &epoch)) {
+			status = jobq_fail(err, JOBQ_INVALID,
+			    "\"held\" must be a list of [id, epoch]");
+			continue;
+		}
+		job = jobq_kafka_job_held(claim->store, id.data, epoch);
+		if (job == NULL) {
+			put_stop(claim, id.data, epoch, "lost");
+		} else if (jobq_kafka_is_cancelled(
+			       claim->store, job->id, job->born_ms)) {
+			job->stopping = true;
+			put_stop(claim, id.data, epoch, "cancel");
+		}
+	}
+	jobq_buf_release(&id);
+	return status;
+}
+
+/* --- the verb ------------------------------------------------------------ */
+
+static bool
+is_at_end(const struct jobq_kafka *store)
+{
+	if (!store->assigned)
+		return false;
+	for (size_t i = 0; i < store->parts; i++)
+		if (!store->part[i]->at_end &&
+		    jobq_offsets_window(&store->part[i]->offsets) < WINDOW)
+			return false;
+	return true;
+}
+
+static void
+put_idle(struct claim *claim)
+{
+	struct jobq_kafka *store = claim->store;
+	size_t unfinished = 0;
+
+	for (struct jobq_kafka_job *job = store->first; job != NULL;
+	     job = job->next)
+		unfinished += job->end_state == NULL;
+	jobq_buf_puts(claim->out, "{\"event\":\"idle\"");
+	if (!is_at_end(store))
+		jobq_buf_puts(claim->out, ",\"next_in\":" SOON);
+	else if (claim->next_ms >= 0)
+		jobq_buf_printf(claim->out, ",\"next_in\":%.3f",
+		    (double)claim->next_ms / 1000);
+	jobq_buf_printf(claim->out, ",\"unfinished\":%zu}\n", unfinished);
+}
+
+/* What a log cannot do is refused by name. */
+static enum jobq_status
+read_request(struct claim *claim, struct jobq_err *err)
+{
+	const struct jobq_span *worker =
+	    jobq_kafka_get(claim->request, "worker");
+	const struct jobq_span *ring = jobq_kafka_get(claim->request, "ring");
+	const struct jobq_span *limit = jobq_kafka_get(claim->request, "limit");
+	struct jobq_buf name = JOBQ_BUF_INIT;
+
+	if (limit == NULL ||
+	    jobq_json_int(*limit, &claim->limit, NULL) != JOBQ_OK)
+		claim->limit = 0;
+	claim->ring = ring != NULL && jobq_span_is(*ring, "true");
+	if (worker == NULL || jobq_json_string(*worker, &name, NULL) != JOBQ_OK)
+		return jobq_fail(
+		    err, JOBQ_INVALID, "a claim must name its worker");
+	jobq_buf_puts(&name, "");
+	claim->worker = jobq_buf_detach(&name);
+	if (jobq_kafka_get(claim->request, "flow") != NULL)
+		return jobq_fail(err, JOBQ_UNSUPPORTED,
+		    "flow: a log has none that could be claimed by itself");
+	if (jobq_kafka_get(claim->request, "ids") != NULL)
+		return jobq_fail(err, JOBQ_UNSUPPORTED,
+		    "ids: a log hands out its jobs in order");
+	if (jobq_kafka_get(claim->request, "count") != NULL)
+		return jobq_fail(err, JOBQ_UNSUPPORTED,
+		    "unfinished: a log cannot tell what is so elsewhere; use "
+		    "--until-empty in place of --until-done");
+	return JOBQ_OK;
+}
+
+static enum jobq_status
+take_jobs(struct claim *claim, struct jobq_err *err)
+{
+	struct jobq_kafka *store = claim->store;
+	enum jobq_status status;
+
+	read_enough(claim);
+	if (store->fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return jobq_kafka_join(store, err);
+	status = reserve_all(claim, err);
+	return status == JOBQ_OK ? jobq_kafka_finish(store, err) : status;
+}
+
+enum jobq_status
+jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	struct claim claim = {
+		.store = store, .request = request, .out = out, .next_ms = -1
+	};
+	enum jobq_status status = read_request(&claim, err);
+	uint64_t rung;
+
+	/* What rings from now on is heard by the next call. */
+	if (read(store->bell, &rung, sizeof rung) < 0)
+		rung = 0;
+	if (status == JOBQ_OK)
+		status = jobq_kafka_join(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_listen(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_settle_send(store, request, err);
+	if (status == JOBQ_OK)
+		status = take_jobs(&claim, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_settle_answer(store, request, out, err);
+	if (status == JOBQ_OK) {
+		jobq_buf_add(out, claim.failed.data, claim.failed.len);
+		status = look_at_held(&claim, err);
+	}
+	if (status == JOBQ_OK) {
+		hand_over_all(&claim);
+		if (claim.limit > 0 && claim.taken < claim.limit)
+			put_idle(&claim);
+	}
+	jobq_buf_release(&claim.failed);
+	free(claim.worker);
+	return status;
+}

@@ -1,0 +1,379 @@
+/*
+ * Settling: events go to the log, what is to be tried again goes to the end of
+ * the jobs topic as a new record, dead letters to theirs. When all of it is
+ * delivered the endings take effect: their offsets are finished, and committed
+ * as far as nothing before them is open.
+ *
+ * So a call has three steps, sending, applying and answering, and may end at
+ * its deadline between any two: what was sent is noted at the job (by the
+ * number of the last event, and its ending), what was applied among the last
+ * endings, and the same call made again goes on where it was.
+ *
+ * A crash between a delivery and the commit runs the job once more, in a higher
+ * epoch. Readers of the log take, for each id, the first ending of the highest
+ * epoch.
+ */
+#include "kafka_settle.h"
+#include "kafka_wire.h"
+
+#include "clock.h"
+#include "job.h"
+#include "log.h"
+#include "mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "banned.h"
+
+#define BACKOFF_FIRST_MS 15000
+#define BACKOFF_MOST_MS 3600000
+#define SNOOZE_MS 60000
+#define SNOOZES 100
+
+struct jobq_kafka_job *
+jobq_kafka_job_of(
+    struct jobq_kafka *store, const struct jobq_kafka_event *event)
+{
+	struct jobq_kafka_job *job;
+
+	if (event->id.len == 0 || event->epoch == 0)
+		return NULL;
+	job = jobq_kafka_job_held(store, event->id.data, event->epoch);
+	return job != NULL && strcmp(job->worker, event->worker.data) == 0
+		   ? job
+		   : NULL;
+}
+
+/* --- sending ------------------------------------------------------------- */
+
+static int64_t
+backoff_ms(const struct jobq_kafka_job *job, int64_t attempt)
+{
+	int64_t wait = BACKOFF_FIRST_MS, tenth;
+
+	for (int64_t i = 1; i < attempt && wait < BACKOFF_MOST_MS; i++)
+		wait *= 2;
+	if (wait > BACKOFF_MOST_MS)
+		wait = BACKOFF_MOST_MS;
+	/* The same for the same attempt: a call may be made again. */
+	tenth =
+	    (int64_t)((jobq_kafka_hash(job->id) * 31 + (size_t)attempt) % 201) -
+	    100;
+	return wait + wait * tenth / 1000;
+}
+
+/* The same job as a new record, due then. */
+static enum jobq_status
+send_again(struct jobq_kafka *store, struct jobq_kafka_job *job, int64_t failed,
+    int64_t snoozes, int64_t wait_ms, struct jobq_err *err)
+{
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	struct jobq_kafka_record record = {
+		.topic = JOBQ_KAFKA_JOBS,
+		.key = job->id,
+		.value = &value,
+		.job = job,
+	};
+	enum jobq_status status;
+
+	job->end_due_ms = jobq_wall_ms() + wait_ms;
+	job->end_state = "pending";
+	record.headers =
+	    jobq_kafka_job_headers(job, failed, snoozes, job->end_due_ms);
+	jobq_kafka_job_record(job, &value);
+	status = jobq_kafka_send(store, &record, err);
+	jobq_buf_release(&value);
+	return status;
+}
+
+static enum jobq_status
+send_dead(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const char *reason, struct jobq_err *err)
+{
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	struct jobq_kafka_record record = {
+		.topic = JOBQ_KAFKA_DEAD,
+		.key = job->id,
+		.value = &value,
+		.job = job,
+	};
+	enum jobq_status status;
+
+	job->end_state = "failed";
+	record.headers =
+	    jobq_kafka_job_headers(job, job->failed + 1, job->snoozes, 0);
+	rd_kafka_header_add(record.headers, "jobq-reason", -1, reason, -1);
+	jobq_kafka_job_record(job, &value);
+	status = jobq_kafka_send(store, &record, err);
+	jobq_buf_release(&value);
+	return status;
+}
+
+/* Decides what an ending makes of its job, and sends what that needs. */
+static enum jobq_status
+decide(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_kafka_event *event, struct jobq_err *err)
+{
+	int64_t attempt = job->failed + 1, wait = event->retry_after_ms;
+
+	job->ending = event->kind;
+	job->end_n = event->n;
+	job->end_due_ms = 0;
+	if (event->kind == JOBQ_EVENT_COMPLETED) {
+		job->end_state = "completed";
+	} else if (event->kind == JOBQ_EVENT_CANCELLED || job->stopping) {
+		job->end_state = "cancelled";
+	} else if (event->kind == JOBQ_EVENT_RELEASED) {
+		job->end_state = "pending";
+	} else if (event->kind == JOBQ_EVENT_SNOOZED &&
+		   job->snoozes < SNOOZES) {
+		return send_again(store, job, job->failed, job->snoozes + 1,
+		    wait < 0 ? SNOOZE_MS : wait, err);
+	} else if (!event->final && attempt < job->max_attempts) {
+		return send_again(store, job, attempt, job->snoozes,
+		    wait < 0 ? backoff_ms(job, attempt) : wait, err);
+	} else {
+		return send_dead(store, job,
+		    event->reason.len > 0 ? event->reason.data
+					  : event->name.data,
+		    err);
+	}
+	return JOBQ_OK;
+}
+
+void
+jobq_kafka_put_state(struct jobq_buf *out, const char *state, int64_t due_ms)
+{
+	char at[JOBQ_TIME_SIZE];
+
+	jobq_buf_printf(out, ",\"state\":\"%s\"", state);
+	if (strcmp(state, "pending") != 0)
+		return;
+	jobq_time_format(due_ms > 0 ? due_ms : jobq_wall_ms(), at);
+	jobq_buf_printf(out, ",\"run_at\":\"%s\"", at);
+}
+
+static enum jobq_status
+send_event(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_buf *line, struct jobq_err *err)
+{
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	struct jobq_kafka_record record = {
+		.topic = JOBQ_KAFKA_EVENTS,
+		.key = job->id,
+		.value = &value,
+		.job = job,
+	};
+	enum jobq_status status;
+
+	status = jobq_kafka_form_event(store,
+	    (struct jobq_span){ line->data, line->len }, &value,
+	    &record.headers, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_send(store, &record, err);
+	jobq_buf_release(&value);
+	/* There are events that others are not told of. */
+	return status == JOBQ_EMPTY ? JOBQ_OK : status;
+}
+
+/* What did not end as its ending says needs an event of the store's own. */
+static enum jobq_status
+send_cancelled(
+    struct jobq_kafka *store, struct jobq_kafka_job *job, struct jobq_err *err)
+{
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	jobq_event_begin(&value, JOBQ_EVENT_CANCELLED, job->id, job->epoch,
+	    job->worker, job->end_n + 1);
+	jobq_buf_puts(&value, ",\"reason\":\"cancel\"}");
+	status = send_event(store, job, &value, err);
+	jobq_buf_release(&value);
+	return status;
+}
+
+static enum jobq_status
+send_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	struct jobq_kafka_job *job = jobq_kafka_job_of(store, event);
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+
+	(void)out;
+	if (job == NULL || event->kind == JOBQ_EVENT_ALIVE ||
+	    job->end_state != NULL || (event->n > 0 && event->n <= job->sent_n))
+		return JOBQ_OK;
+	if (event->kind == JOBQ_EVENT_STARTED)
+		job->started = true;
+	jobq_buf_add(&value, event->line.data, event->line.len);
+	if (jobq_event_is_ending(event->kind)) {
+		status = decide(store, job, event, err);
+		if (status == JOBQ_OK)
+			jobq_kafka_put_state(
+			    &value, job->end_state, job->end_due_ms);
+	}
+	jobq_buf_putc(&value, '}');
+	if (status == JOBQ_OK)
+		status = send_event(store, job, &value, err);
+	if (status == JOBQ_OK && job->end_state != NULL && job->stopping &&
+	    event->kind != JOBQ_EVENT_COMPLETED &&
+	    event->kind != JOBQ_EVENT_CANCELLED)
+		status = send_cancelled(store, job, err);
+	if (status != JOBQ_OK)
+		job->lost_some = true;
+	else if (event->n > job->sent_n)
+		job->sent_n = event->n;
+	jobq_buf_release(&value);
+	return status;
+}
+
+enum jobq_status
+jobq_kafka_settle_send(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_err *err)
+{
+	return jobq_kafka_each_event(store, request, send_one, NULL, err);
+}
+
+enum jobq_status
+jobq_kafka_end(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    enum jobq_event_kind kind, const char *reason, const char *error,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	struct jobq_buf line = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+
+	job->ending = kind;
+	job->end_state = "cancelled";
+	job->end_n = 0;
+	if (kind == JOBQ_EVENT_FAILED)
+		status = send_dead(store, job, reason, err);
+	jobq_event_begin(
+	    &line, kind, job->id, job->epoch, job->worker, JOBQ_ABSENT);
+	jobq_buf_printf(&line, ",\"reason\":\"%s\"", reason);
+	if (error != NULL) {
+		jobq_buf_puts(&line, ",\"error\":");
+		jobq_json_put_lossy(&line, error, strlen(error));
+	}
+	jobq_buf_printf(&line, ",\"state\":\"%s\"}", job->end_state);
+	if (status == JOBQ_OK)
+		status = send_event(store, job, &line, err);
+	if (status == JOBQ_OK) {
+		jobq_buf_add(out, line.data, line.len);
+		jobq_buf_putc(out, '\n');
+	} else {
+		job->lost_some = true;
+	}
+	jobq_buf_release(&line);
+	return status;
+}
+
+/* --- applying ------------------------------------------------------------ */
+
+static void
+remember(struct jobq_kafka *store, const struct jobq_kafka_job *job)
+{
+	struct jobq_kafka_ended *ended =
+	    &store->ended[store->endings++ % JOBQ_KAFKA_ENDED];
+
+	free(ended->id);
+	free(ended->worker);
+	*ended = (struct jobq_kafka_ended){
+		.id = jobq_xstrdup(job->id),
+		.worker = jobq_xstrdup(job->worker),
+		.epoch = job->epoch,
+		.n = job->end_n,
+		.due_ms = job->end_due_ms,
+		.kind = job->ending,
+		.state = job->end_state,
+	};
+}
+
+/* It waits again, its claim taken back. */
+static void
+give_back(struct jobq_kafka_job *job)
+{
+	struct jobq_offset *known =
+	    jobq_offsets_find(&job->part->offsets, job->offset);
+
+	if (known->open > 0)
+		known->open--;
+	job->part->dirty = true;
+	job->state = JOBQ_KAFKA_WAITING;
+	job->end_state = NULL;
+	job->started = false;
+}
+
+static void
+apply(struct jobq_kafka *store, struct jobq_kafka_job *job)
+{
+	remember(store, job);
+	if (job->ending == JOBQ_EVENT_RELEASED &&
+	    strcmp(job->end_state, "pending") == 0) {
+		give_back(job);
+		return;
+	}
+	jobq_offsets_finish(&job->part->offsets, job->offset);
+	job->part->dirty = true;
+	jobq_kafka_job_remove(store, job);
+}
+
+static enum jobq_status
+apply_all(struct jobq_kafka *store, struct jobq_err *err)
+{
+	struct jobq_kafka_job *job, *next;
+	size_t lost = 0;
+
+	for (job = store->first; job != NULL; job = next) {
+		next = job->next;
+		if (job->lost_some && job->on_its_way == 0) {
+			job->lost_some = false;
+			job->end_state = NULL;
+			job->sent_n = 0;
+			lost++;
+		} else if (job->end_state != NULL && job->on_its_way == 0) {
+			apply(store, job);
+		}
+	}
+	return lost == 0 ? JOBQ_OK
+			 : jobq_fail(err, JOBQ_AGAIN,
+			       "%s: events of %zu jobs are to be sent again",
+			       store->name.data, lost);
+}
+
+enum jobq_status
+jobq_kafka_finish(struct jobq_kafka *store, struct jobq_err *err)
+{
+	enum jobq_status status = jobq_kafka_flush(store, err);
+	enum jobq_status applied =
+	    apply_all(store, status == JOBQ_OK ? err : NULL);
+
+	if (status == JOBQ_OK)
+		status = applied;
+	return status == JOBQ_OK ? jobq_kafka_commit(store, err) : status;
+}
+
+/* --- the verb ------------------------------------------------------------ */
+
+enum jobq_status
+jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	if (store->consumer == NULL)
+		return jobq_fail(err, JOBQ_UNSUPPORTED,
+		    "a log has no leases, so a job can only be settled where "
+		    "it was claimed: use the ring (jobq-work, or jobq-claim "
+		    "--ring N), which settles by itself");
+	status = jobq_kafka_join(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_settle_send(store, request, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_finish(store, err);
+	return status == JOBQ_OK
+		   ? jobq_kafka_settle_answer(store, request, out, err)
+		   : status;
+}

@@ -1,0 +1,2 @@
+# A cancel, as the workers know it.
+{task_id: .id, signal: "\"STOP\""}
