@@ -1,162 +1,16 @@
-/*
- * A job as a POST request.
- *
- * What is filled into the URL can only become a part of its path or query:
- * placeholders stand behind the first '/' after the host, values are encoded
- * but for the unreserved characters, and a part of the path that has a
- * placeholder in it is refused when it comes out empty or as "." or "..",
- * which would be another path.
- */
+/* A job as a POST request. */
 #include "run_post.h"
 
-#include "file.h"
+#include "http_fill.h"
+#include "http_token.h"
 
-#include <sys/stat.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "banned.h"
 
-#define TOKEN_MAX ((size_t)16 << 10)
-
-/* --- the URL ------------------------------------------------------------- */
-
-/* The name between the braces that begin at text; false when it is unknown. */
-static bool
-placeholder(const char *text, struct jobq_span *name)
-{
-	const char *end = strchr(text, '}');
-
-	if (end == NULL)
-		return false;
-	*name = (struct jobq_span){ text + 1, (size_t)(end - text) - 1 };
-	return jobq_span_is(*name, "id") || jobq_span_is(*name, "name") ||
-	       jobq_span_is(*name, "input") ||
-	       (name->len > 6 && memcmp(name->at, "input.", 6) == 0 &&
-		   memchr(name->at, '{', name->len) == NULL);
-}
-
-static enum jobq_status
-check_url(const char *url, struct jobq_err *err)
-{
-	enum jobq_status status = jobq_http_check_url(url, err);
-	const char *host = strstr(url, "://");
-	const char *path, *at = url;
-
-	if (status != JOBQ_OK)
-		return status;
-	path = host != NULL ? strchr(host + 3, '/') : NULL;
-	while ((at = strchr(at, '{')) != NULL) {
-		struct jobq_span name;
-
-		if (path == NULL || at < path)
-			return jobq_fail(err, JOBQ_CONFIG,
-			    "placeholders may stand in the path and the "
-			    "query, never in the scheme, host or port");
-		if (!placeholder(at, &name))
-			return jobq_fail(err, JOBQ_CONFIG,
-			    "'%.40s' is none of {id}, {name}, {input} and "
-			    "{input.path}; a brace itself is %%7B",
-			    at);
-		at = name.at + name.len;
-	}
-	return JOBQ_OK;
-}
-
-/* Adds what may stand in any part of a URL as it is, all else as %XX. */
-static void
-put_encoded(struct jobq_buf *out, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c < 0x80 && (isalnum(c) || strchr("-._~", c) != NULL))
-			jobq_buf_putc(out, (char)c);
-		else
-			jobq_buf_printf(out, "%%%02X", c);
-	}
-}
-
-/* Adds the value of a placeholder. */
-static enum jobq_status
-put_value(const struct jobq_task *task, struct jobq_span name,
-    struct jobq_buf *out, struct jobq_err *err)
-{
-	const struct jobq_job *job = &task->job;
-	struct jobq_buf text = JOBQ_BUF_INIT;
-	enum jobq_status status = JOBQ_OK;
-	struct jobq_span value;
-
-	if (jobq_span_is(name, "id"))
-		jobq_buf_puts(&text, task->id);
-	else if (jobq_span_is(name, "name"))
-		jobq_buf_puts(&text, job->name != NULL ? job->name : "default");
-	else if (!jobq_json_path(&job->members, name.at, name.len, &value))
-		status = jobq_fail(err, JOBQ_INVALID,
-		    "missing_member: the job has no %.*s, which the URL needs",
-		    (int)name.len, name.at);
-	else if (value.at[0] == '{' || value.at[0] == '[')
-		status = jobq_fail(err, JOBQ_INVALID,
-		    "bad_argument: {%.*s} is an object or an array, which "
-		    "cannot stand in a URL",
-		    (int)name.len, name.at);
-	else if (value.at[0] != '"')
-		jobq_buf_add(&text, value.at, value.len);
-	else
-		status = jobq_json_string(value, &text, err);
-	put_encoded(out, text.data, text.len);
-	jobq_buf_release(&text);
-	return status;
-}
-
-static enum jobq_status
-check_part(const struct jobq_buf *url, size_t from, struct jobq_err *err)
-{
-	const char *part = url->len > from ? url->data + from : "";
-
-	if (strcmp(part, "") != 0 && strcmp(part, ".") != 0 &&
-	    strcmp(part, "..") != 0)
-		return JOBQ_OK;
-	return jobq_fail(err, JOBQ_INVALID,
-	    "bad_argument: a part of the URL's path would be '%s', which is "
-	    "another path",
-	    part);
-}
-
-static enum jobq_status
-fill_url(
-    const struct jobq_task *task, struct jobq_buf *out, struct jobq_err *err)
-{
-	const char *at = task->run->options.post.url;
-	enum jobq_status status = JOBQ_OK;
-	bool filled = false;
-	bool path = true;
-	size_t part = 0;
-
-	jobq_buf_clear(out);
-	for (; status == JOBQ_OK; at++) {
-		struct jobq_span name;
-
-		if (*at == '{' && placeholder(at, &name)) {
-			status = put_value(task, name, out, err);
-			filled = true;
-			at = name.at + name.len;
-			continue;
-		}
-		if (strchr("/?#", *at) != NULL) { /* its NUL, too */
-			if (path && filled)
-				status = check_part(out, part, err);
-			path = path && *at == '/';
-			filled = false;
-			part = out->len + 1;
-		}
-		if (*at == '\0')
-			break;
-		jobq_buf_putc(out, *at);
-	}
-	return status;
-}
+/* --- the body ------------------------------------------------------------ */
 
 /* {"NAME":input}, the input as it stands in the job line. */
 static void
@@ -181,7 +35,8 @@ jobq_post_make(
     struct jobq_task *task, struct jobq_post_work *work, struct jobq_err *err)
 {
 	struct jobq_post *post = task->run->own;
-	enum jobq_status status = fill_url(task, &work->url, err);
+	enum jobq_status status = jobq_http_fill(
+	    task->run->options.post.url, &task->job, task->id, &work->url, err);
 
 	if (status == JOBQ_OK && task->run->options.post.wrap != NULL)
 		wrap(task, &work->body);
@@ -335,54 +190,6 @@ is_trace(const char *text)
 	       text[strspn(text, "0123456789abcdefABCDEF-")] == '\0';
 }
 
-/* --- the token ----------------------------------------------------------- */
-
-/* Adds the header with the token, which is read anew for each request. */
-static enum jobq_status
-put_token(
-    const struct jobq_run *run, struct jobq_buf *out, struct jobq_err *err)
-{
-	const char *path = run->options.post.token_file;
-	struct jobq_buf token = JOBQ_BUF_INIT;
-	enum jobq_status status;
-	struct stat info;
-
-	if (path == NULL)
-		return JOBQ_OK;
-	status = jobq_file_check_private(path, "token file", err);
-	if (status != JOBQ_OK)
-		return status;
-	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-		return jobq_fail(err, JOBQ_CONFIG,
-		    "the token file '%s' is no regular file, so it cannot be "
-		    "read for each job",
-		    path);
-	status = jobq_file_read(path, TOKEN_MAX, &token, err);
-	if (status == JOBQ_EMPTY)
-		status = jobq_fail(
-		    err, JOBQ_CONFIG, "there is no token file '%s'", path);
-	while (
-	    token.len > 0 && isspace((unsigned char)token.data[token.len - 1]))
-		token.data[--token.len] = '\0';
-	if (status == JOBQ_OK && token.len == 0)
-		status = jobq_fail(
-		    err, JOBQ_CONFIG, "the token file '%s' is empty", path);
-	for (size_t i = 0; i < token.len && status == JOBQ_OK; i++)
-		if (token.data[i] <= ' ' || token.data[i] >= 0x7f)
-			status = jobq_fail(err, JOBQ_CONFIG,
-			    "the token file '%s' has more in it than one word "
-			    "of printable ASCII",
-			    path);
-	if (status == JOBQ_OK) {
-		jobq_buf_puts(out, "Authorization: Bearer ");
-		jobq_buf_add(out, token.data, token.len + 1);
-	}
-	if (token.data != NULL)
-		explicit_bzero(token.data, token.cap);
-	jobq_buf_release(&token);
-	return status;
-}
-
 /* --- the whole ----------------------------------------------------------- */
 
 enum jobq_status
@@ -390,7 +197,7 @@ jobq_post_check(struct jobq_run *run, struct jobq_err *err)
 {
 	const struct jobq_run_post *options = &run->options.post;
 	struct jobq_post *post = run->own;
-	enum jobq_status status = check_url(options->url, err);
+	enum jobq_status status = jobq_http_fill_check(options->url, err);
 	struct jobq_buf token = JOBQ_BUF_INIT;
 	const char *trace = getenv("TRACEPARENT");
 
@@ -406,7 +213,7 @@ jobq_post_check(struct jobq_run *run, struct jobq_err *err)
 			return status;
 	}
 	post->trace = is_trace(trace) ? trace : NULL;
-	status = put_token(run, &token, err);
+	status = jobq_http_token_put(options->token_file, &token, err);
 	jobq_buf_release(&token);
 	return status;
 }
@@ -441,5 +248,5 @@ jobq_post_make_headers(
 		put_header(run, out, "traceparent", job->trace);
 	else if (post->trace != NULL)
 		put_header(run, out, "traceparent", post->trace);
-	return put_token(run, out, err);
+	return jobq_http_token_put(run->options.post.token_file, out, err);
 }
