@@ -41,11 +41,10 @@ static const char *const synopsis[] = {
 };
 
 static const char *const examples[] = {
-	"jobq-claim --follow | jobq-fetch http://localhost:8080/projects/"
-	"{input.project} | jobq-run --env-from .context.env -- ./handler | "
-	"jobq-report",
-	"jobq-claim -n 10 | jobq-fetch --ttl 10m https://api/users/{name} "
-	"--token-file token | jobq-run -- ./handler | jobq-report",
+	"jobq-claim -n 9 | jobq-fetch 'http://api/users/{name}' | jobq-run "
+	"--env-from .context.env -- ./handler",
+	"jobq-fetch --ttl 10m 'http://localhost:8080/projects/{input.project}' "
+	"<jobs",
 	NULL,
 };
 

@@ -20,6 +20,8 @@ static const struct jobq_opt commands[] = {
 	{ .name = "push", .help = "put jobs into the store" },
 	{ .name = "poll", .help = "print the jobs that are ready" },
 	{ .name = "claim", .help = "take jobs from the store" },
+	{ .name = "fetch",
+	    .help = "give jobs what a URL answers as their context" },
 	{ .name = "run",
 	    .help = "run a command for each job and print what happens" },
 	{ .name = "report", .help = "settle what jobq-run says in the store" },

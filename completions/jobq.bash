@@ -1,6 +1,6 @@
 # Completions of jobq for bash, written by completions/generate.
 
-_jobq_verbs='admin cancel claim doctor lines list poll push report retry run serve watch work help'
+_jobq_verbs='admin cancel claim doctor fetch lines list poll push report retry run serve watch work help'
 
 _jobq_options() {
 	case $1 in
@@ -9,6 +9,7 @@ _jobq_options() {
 	jobq-cancel) echo '--reason -r --dry-run --yes -y --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-claim) echo '--limit -n --follow -f --ring --ahead --until-empty --until-done --max-jobs --for --queue -Q --flow --lease -l --interval --store-retry --ready --backoff --log-polls --worker --store -S --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-doctor) echo '--format --json --table --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
+	jobq-fetch) echo '--ttl --timeout --retries --backoff --token-file --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-lines) echo '--null -0 --as --strict --max-line --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-list) echo '--state -s --queue -Q --name -N --flow --key -k --older-than --stuck --stats --limit -n --format --json --table --local --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
 	jobq-poll) echo '--limit -n --queue -Q --follow -f --interval --store -S --verbose -v --quiet -q --log-level --log-format --log-file --log-stderr --log-name --log-rotate --log-keep --color --no-input --help -h --version' ;;
@@ -48,6 +49,10 @@ _jobq_values() {
 	jobq-doctor:--log-format) echo 'plain text json' ;;
 	jobq-doctor:--log-stderr) echo 'auto always' ;;
 	jobq-doctor:--color) echo 'auto always never' ;;
+	jobq-fetch:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
+	jobq-fetch:--log-format) echo 'plain text json' ;;
+	jobq-fetch:--log-stderr) echo 'auto always' ;;
+	jobq-fetch:--color) echo 'auto always never' ;;
 	jobq-lines:--log-level) echo 'DEBUG INFO WARNING ERROR CRITICAL' ;;
 	jobq-lines:--log-format) echo 'plain text json' ;;
 	jobq-lines:--log-stderr) echo 'auto always' ;;
@@ -136,4 +141,4 @@ _jobq() {
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$now")
 }
 
-complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-serve jobq-watch jobq-work
+complete -o default -F _jobq jobq jobq-admin jobq-cancel jobq-claim jobq-doctor jobq-fetch jobq-lines jobq-list jobq-poll jobq-push jobq-report jobq-retry jobq-run jobq-serve jobq-watch jobq-work

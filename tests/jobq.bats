@@ -22,8 +22,8 @@ own_folder() {
 		name=${path##*/jobq-}
 		grep -qE "^  jobq $name +[a-z]" <<<"$stdout"
 	done
-	same "lines push poll claim run report" "$(grep -oE '^  jobq [a-z]+  ' \
-		<<<"$stdout" | awk '{ print $2 }' | head -n 6 | paste -sd ' ')"
+	same "lines push poll claim fetch run report" "$(grep -oE '^  jobq [a-z]+  ' \
+		<<<"$stdout" | awk '{ print $2 }' | head -n 7 | paste -sd ' ')"
 	same "$stdout" "$(jobq help)"
 }
 
