@@ -24,10 +24,10 @@ static const char *const refused[] = { "LD_*", "DYLD_*", "GLIBC_*", "MALLOC_*",
 	"*OPTS", "*_OPT", "GZIP", "BZIP*", "XZ_DEFAULTS", "WGETRC", "NETRC",
 
 	"PYTHON*", "PERL*", "RUBY*", "GEM_*", "BUNDLE_*", "NODE_*", "NPM_*",
-	"npm_*", "JAVA*", "_JAVA*", "JDK_*", "CLASSPATH", "LUA*", "PHP*", "R_*",
-	"TCL*", "GUILE_*", "EMACS*", "VIM*",
+	"JAVA*", "_JAVA*", "JDK_*", "CLASSPATH", "LUA*", "PHP*", "R_*", "TCL*",
+	"GUILE_*", "EMACS*", "VIM*",
 
-	"OPENSSL_*", "SSL_*", "CURL_*", "*_CA_BUNDLE", "*_PROXY", "*_proxy",
+	"OPENSSL_*", "SSL_*", "CURL_*", "*_CA_BUNDLE", "*_PROXY",
 
 	"JOBQ_*", "TRACEPARENT", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*",
 	"CREDENTIALS_DIRECTORY" };
@@ -63,8 +63,7 @@ is_name(const char *name, size_t len)
 	bool good = len > 0 && !(name[0] >= '0' && name[0] <= '9');
 
 	for (size_t i = 0; i < len; i++)
-		good = good && ((name[i] >= 'a' && name[i] <= 'z') ||
-				   (name[i] >= 'A' && name[i] <= 'Z') ||
+		good = good && ((name[i] >= 'A' && name[i] <= 'Z') ||
 				   (name[i] >= '0' && name[i] <= '9') ||
 				   name[i] == '_');
 	return good;
@@ -90,7 +89,7 @@ check_name(struct jobq_span key, struct jobq_err *err)
 {
 	if (!is_name(key.at, key.len))
 		return refuse(key.at, key.len,
-		    "a name is of letters, digits and '_' and does not begin "
+		    "a name is of A to Z, 0 to 9 and '_' and does not begin "
 		    "with a digit",
 		    err);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)

@@ -160,7 +160,7 @@ leased() {
 @test "fetch: what cannot work fails for good, at once and without the body" {
 	while read -r id words; do
 		echo "{\"id\":\"$id\",\"name\":\"$words\"}"
-	done >jobs <<-END
+	done >table <<-END
 		s400 status=400/$body
 		s401 status=401/$body
 		s404 status=404/$body
@@ -188,10 +188,10 @@ leased() {
 			(.error | startswith("GET \($url)") and length < 700)' <out
 		jq -r .error out | cut -d ' ' -f 3- >why
 		lacks "$(<why)" canary-7
-	done <jobs
+	done <table
 	came 13
 	# One level less is a context.
-	fetch "$url/$(tail -n 1 jobs | jq -r .name |
+	fetch "$url/$(tail -n 1 table | jq -r .name |
 		sed 's/%7B%22a%22:// ; s/%7D$//')" <<<'{"id":"a"}'
 	json '.context' <out
 	not grep -q '"path": "/t-other' "$BATS_FILE_TMPDIR/log"

@@ -30,10 +30,10 @@ refused() {
 }
 
 @test "run: --env-from makes variables of an object in the job line" {
-	variables '{"id":"a","context":{"env":{"S":"a b=c $(id)\n\"é","E":"","N":1.10,"BIG":9007199254740993,"T":true,"F":false,"_x9":"y"}}}' \
+	variables '{"id":"a","context":{"env":{"S":"a b=c $(id)\n\"é","E":"","N":1.10,"BIG":9007199254740993,"T":true,"F":false,"_X9":"y"}}}' \
 		--env-from .context.env
 	for line in 'S=a b=c $(id)' '"é' E= N=1.10 BIG=9007199254740993 T=true \
-		F=false _x9=y JOBQ_ID=a; do
+		F=false _X9=y JOBQ_ID=a; do
 		grep -qxF -- "$line" got
 	done
 	variables '{"id":"a","input":{"list":[0,{"V":"w"}]}}' \
@@ -74,16 +74,16 @@ refused() {
 		PYTHONSTARTUP PERL5OPT PERL5LIB RUBYOPT NODE_OPTIONS NODE_PATH \
 		GIT_SSH_COMMAND GIT_EXEC_PATH SSH_ASKPASS X_ASKPASS EDITOR \
 		MY_PAGER LESSOPEN JAVA_TOOL_OPTIONS _JAVA_OPTIONS TAR_OPTIONS \
-		GLIBC_TUNABLES SHELLOPTS XZ_OPT https_proxy HTTPS_PROXY \
+		GLIBC_TUNABLES SHELLOPTS XZ_OPT HTTPS_PROXY \
 		FAKE_PRELOAD_X SSL_CERT_FILE; do
 		refused "$name" "\"$name\":\"x\""
 	done
 	# not even to unset it
 	refused PATH '"PATH":null'
 	# what only looks alike is no such name
-	variables '{"id":"a","env":{"MY_PATH":"1","HOMER":"2","path":"3","ENVY":"4","OPTIONS_X":"5","LDX":"6"}}' \
+	variables '{"id":"a","env":{"MY_PATH":"1","HOMER":"2","PATHS":"3","ENVY":"4","OPTIONS_X":"5","LDX":"6"}}' \
 		--env-from env
-	same 6 "$(grep -cE '^(MY_PATH|HOMER|path|ENVY|OPTIONS_X|LDX)=[1-6]$' got)"
+	same 6 "$(grep -cE '^(MY_PATH|HOMER|PATHS|ENVY|OPTIONS_X|LDX)=[1-6]$' got)"
 }
 
 @test "run: --env-from refuses what is jobq's own" {
@@ -94,7 +94,8 @@ refused() {
 }
 
 @test "run: --env-from refuses what is no name of a variable" {
-	for name in '' 1A A-B 'A B' A=B 'A.B' é 'BASH_FUNC_x%%' '\u0050ATH' 'A\n'; do
+	for name in '' 1A A-B 'A B' a Ab A_b path ld_preload https_proxy \
+		npm_config_x A=B 'A.B' é 'BASH_FUNC_x%%' '\u0050ATH' 'A\n'; do
 		go "{\"id\":\"a\",\"env\":{\"$name\":\"x\"}}" --env-from env -- \
 			env || same 1 $?
 		json -s 'length == 1 and .[0].reason == "spawn" and
@@ -127,6 +128,22 @@ refused() {
 	timeout 60 jobq-run --env-from env -- true <in >out || same 1 $?
 	tail -n 1 out | json '.reason == "spawn" and .retry == false and
 		(.error | startswith("argument_too_long: "))'
+}
+
+@test "run: --env-from: no event and no log has what a job brings along" {
+	printf '%s\n' '{"id":"a","context":{"env":{"A":"canary"},"b":"canary"}}' \
+		'{"id":"b","context":{"env":{"a":"canary"}}}' \
+		'{"id":"c","context":{"env":{"A":["canary"]}}}' >in
+	timeout 60 jobq-run -vv --log-jobs --joblog joblog --output-dir o \
+		--env-from .context.env -- \
+		sh -c 'test ${#A} = 6; echo "$?"; echo e >&2; exit 3' \
+		<in >out 2>err || same 1 $?
+	same 'exit spawn spawn' \
+		"$(jq -r 'select(.event == "failed").reason' out | sort | xargs)"
+	same 0 "$(jq -r 'select(.reason == "exit").output' out)"
+	[ -s err ]
+	[ -s joblog ]
+	not grep -rq canary out err joblog o
 }
 
 @test "run: --env-from goes with --argv and --dir" {
