@@ -132,6 +132,12 @@ option_like() {
 	same "" "$(cat err)"
 }
 
+@test "run: --argv: its program sees the environment of the runner" {
+	echo '["echo", $ENV.OWN, env.OWN, ($ENV.NONE // "none")]' >p.jq
+	OWN='a b' go '{"id":"a"}' --argv p.jq
+	last '.output == "a b a b none"'
+}
+
 @test "run: --argv gives each job its own, many at a time" {
 	echo '["sh", "-c", "echo $0 $JOBQ_ID", .id]' >p.jq
 	seq 50 | jq -c '{id: tostring}' |
