@@ -3,7 +3,9 @@
  */
 #include "command.h"
 #include "lock.h"
+#include "log.h"
 #include "run_opts.h"
+#include "url.h"
 #include "work.h"
 
 #include <signal.h>
@@ -63,6 +65,9 @@ static const struct jobq_opt options[] = {
 	{ "ready", 0, JOBQ_OPT_STRING, &given.ready, "URL",
 	    "ask this before a job is taken, and wait until it answers 2xx", 0,
 	    0, NULL },
+	{ "fetch", 0, JOBQ_OPT_STRING, &given.fetch, "URL",
+	    "jobs get what this answers as their context, by jobq-fetch", 0, 0,
+	    NULL },
 	{ "backoff", 0, JOBQ_OPT_STRING, &given.backoff, "FIRST..MOST",
 	    "wait exactly so long after errors, doubling, until a job is "
 	    "completed",
@@ -128,6 +133,17 @@ check(void)
 		    "a password in --post and an Authorization in --header "
 		    "would be handed to jobq-run on its command line; give "
 		    "the token in a file (--token-file)");
+	if (given.fetch != NULL && jobq_url_has_secret(given.fetch)) {
+		jobq_command_hide(given.fetch, 0);
+		jobq_command_misuse(&command,
+		    "a password in --fetch would be handed to jobq-fetch on "
+		    "its command line");
+	}
+	if (given.fetch != NULL && given.fetch[0] == '\0') {
+		jobq_log(JOBQ_WARNING,
+		    "the URL of --fetch is empty: nothing is fetched");
+		given.fetch = NULL;
+	}
 	if (given.health.where == NULL &&
 	    (given.health.asks_store || given.health.live != NULL ||
 		given.health.ready != NULL || given.health.unready != NULL))

@@ -432,6 +432,7 @@ __jobq_option work -l interval -x -d 'how often to look while there is nothing (
 __jobq_option work -l store-retry -x -d 'try a store that is away again after so long at most (30s)'
 __jobq_option work -l worker -x -d 'claim under this name (host:pid:random)'
 __jobq_option work -l ready -x -d 'ask this before a job is taken, and wait until it answers 2xx'
+__jobq_option work -l fetch -x -d 'jobs get what this answers as their context, by jobq-fetch'
 __jobq_option work -l backoff -x -d 'wait exactly so long after errors, doubling, until a job is completed'
 __jobq_option work -l log-polls -d 'say each look for jobs'
 __jobq_option work -l events -d 'print what happens'

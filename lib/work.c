@@ -1,17 +1,18 @@
 /*
  * One circle after the other:
  *
- *   start ──► both stages run ──► one has ended ──► both have ended ──► end
- *     ▲                             the other ends    nothing is left
+ *   start ──► all stages run ───► one has ended ──► all have ended ───► end
+ *     ▲                             the others end    nothing is left
  *     │                             by the rules,     of the runner
  *     │                             or is killed            │
  *     └───────────── 1 to 30 s later, with new pipes ◄──────┘
  *
- * A circle has ended well when claim exits 0 or 1, run 0 or 1, and an end was
- * asked for: by an option, --halt included, or a signal. All else is a death.
- * The other stage then ends by itself: claim at the end of its input, once what
- * it has read is settled; run because nobody reads it. What has not done so
- * when a lease is over, or for run the grace, is killed.
+ * A circle has ended well when each stage exits 0 or 1, and an end was asked
+ * for: by an option, --halt included, or a signal. All else is a death, but
+ * jobq-fetch may also end because the runner has.
+ * The other stages then end by themselves: claim at the end of its input, once
+ * what it has read is settled; run because nobody reads it. What has not done
+ * so when a lease is over, or for run the grace, is killed.
  *
  * After a death --until-empty would end too early, for the dead circle's
  * jobs come back only when their leases end. So until then claim is given
@@ -47,7 +48,9 @@ void
 jobq_work_publish(struct jobq_work *work)
 {
 	bool whole = work->stage[JOBQ_CLAIM].child.pid > 0 &&
-		     work->stage[JOBQ_RUN].child.pid > 0;
+		     work->stage[JOBQ_RUN].child.pid > 0 &&
+		     (work->options->fetch == NULL ||
+			 work->stage[JOBQ_FETCH].child.pid > 0);
 	struct jobq_buf text = JOBQ_BUF_INIT;
 	struct jobq_health_state *state;
 
@@ -136,7 +139,8 @@ start_circle(struct jobq_work *work)
 		return;
 	}
 	for (int i = 0; i < JOBQ_STAGES; i++)
-		work->stage[i].ended = false;
+		work->stage[i].ended =
+		    i == JOBQ_FETCH && work->options->fetch == NULL;
 	work->runs = true;
 	work->circles++;
 	work->begun_ms = jobq_mono_ms();
@@ -151,7 +155,7 @@ start_circle(struct jobq_work *work)
 	/* No process or pipe could be had: as if those missing had died. */
 	jobq_log_err(JOBQ_WARNING, status, work->err);
 	for (int i = 0; i < JOBQ_STAGES; i++) {
-		if (work->stage[i].child.pid > 0)
+		if (work->stage[i].child.pid > 0 || work->stage[i].ended)
 			continue;
 		work->stage[i].ended = true;
 		work->stage[i].wait_status = W_EXITCODE(75, 0);
@@ -197,6 +201,10 @@ death(struct jobq_work *work)
 
 	jobq_work_put_end(&text, &work->stage[JOBQ_CLAIM]);
 	jobq_buf_puts(&text, ", ");
+	if (work->options->fetch != NULL) {
+		jobq_work_put_end(&text, &work->stage[JOBQ_FETCH]);
+		jobq_buf_puts(&text, ", ");
+	}
 	jobq_work_put_end(&text, &work->stage[JOBQ_RUN]);
 	if (now_ms - work->begun_ms >= MINUTE_MS)
 		jobq_backoff_reset(&work->backoff);
@@ -250,17 +258,29 @@ jobq_work_stopped(struct jobq_work *work, bool clean)
 	}
 }
 
+/* Whether jobq-fetch has ended as it should, or only for want of a reader. */
+static bool
+fetched_well(const struct jobq_stage *fetch)
+{
+	int code = jobq_stage_code(fetch);
+
+	return code == 0 || code == 1 ||
+	       (code < 0 && WTERMSIG(fetch->wait_status) == SIGPIPE);
+}
+
 static void
 circle_over(struct jobq_work *work)
 {
 	int claim = jobq_stage_code(&work->stage[JOBQ_CLAIM]);
 	int run = jobq_stage_code(&work->stage[JOBQ_RUN]);
-	bool well = (claim == 0 || claim == 1) && (run == 0 || run == 1);
+	int fetch = jobq_stage_code(&work->stage[JOBQ_FETCH]);
+	bool well = (claim == 0 || claim == 1) && (run == 0 || run == 1) &&
+		    fetched_well(&work->stage[JOBQ_FETCH]);
 
 	jobq_timer_stop(work->loop, &work->step);
 	work->runs = false;
 	work->any_failed = work->any_failed || claim == 1;
-	if (claim == 2 || run == 2) {
+	if (claim == 2 || run == 2 || fetch == 2) {
 		work->err->text[0] = '\0';
 		finish(work, JOBQ_CONFIG);
 	} else if (work->stopping) {
@@ -294,33 +314,40 @@ sweep(struct jobq_work *work)
 		jobq_timer_set(work->loop, &work->sweep, now_ms + SWEEP_MS);
 }
 
+static int
+count_ended(const struct jobq_work *work)
+{
+	int count = 0;
+
+	for (int i = 0; i < JOBQ_STAGES; i++)
+		count += work->stage[i].ended;
+	return count;
+}
+
 /* Sees who is gone, and what follows from that. */
 void
 jobq_work_look(struct jobq_work *work)
 {
-	bool ended[JOBQ_STAGES];
-	bool any;
+	bool ran = !work->stage[JOBQ_RUN].ended;
+	int before = count_ended(work);
+	int none = work->options->fetch == NULL; /* so many always have */
 
-	for (int i = 0; i < JOBQ_STAGES; i++)
-		ended[i] = work->stage[i].ended;
 	jobq_circle_reap(work);
 	jobq_work_health_look(work);
 	if (!work->runs)
 		return;
-	any = ended[JOBQ_CLAIM] || ended[JOBQ_RUN];
-	if (!ended[JOBQ_RUN] && work->stage[JOBQ_RUN].ended) {
+	if (ran && work->stage[JOBQ_RUN].ended) {
 		work->sweep_until_ms = jobq_mono_ms() + SWEEP_MOST_MS;
 		sweep(work);
 	}
-	if (!work->stage[JOBQ_CLAIM].ended && !work->stage[JOBQ_RUN].ended)
+	if (count_ended(work) == none)
 		return;
-	if (!any) {
+	if (before == none) {
 		jobq_timer_set(
 		    work->loop, &work->step, jobq_mono_ms() + end_ms(work));
 		jobq_work_publish(work);
 	}
-	if (work->stage[JOBQ_CLAIM].ended && work->stage[JOBQ_RUN].ended &&
-	    !work->sweeping)
+	if (count_ended(work) == JOBQ_STAGES && !work->sweeping)
 		circle_over(work);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The ring, made and watched: jobq-claim and jobq-run with a pipe each way,
- * built anew when one of them dies. How it goes on is told at the top of
- * work.c, its rules in jobq-work(1).
+ * jobq-fetch between them if wanted, built anew when one of them dies. How it
+ * goes on is told at the top of work.c, its rules in jobq-work(1).
  */
 #ifndef JOBQ_WORK_H
 #define JOBQ_WORK_H
@@ -25,6 +25,7 @@ struct jobq_work_options {
 	bool until_empty, until_done;
 	const char *ahead, *flow, *worker;
 	const char *ready, *backoff;
+	const char *fetch; /* of jobq-fetch: its URL; NULL: no such stage */
 	bool log_polls;
 	const char *store_url; /* of --store */
 	struct jobq_list queues;

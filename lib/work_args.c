@@ -94,6 +94,14 @@ jobq_work_run_args(struct jobq_words *words,
 		jobq_words_add(words, *word);
 }
 
+void
+jobq_work_fetch_args(
+    struct jobq_words *words, const struct jobq_work_options *options)
+{
+	jobq_words_add(words, "--");
+	jobq_words_add(words, options->fetch);
+}
+
 static bool
 begins(const char *entry, const char *with)
 {

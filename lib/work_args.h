@@ -15,18 +15,20 @@ struct jobq_work_end {
 };
 
 /*
- * What stands behind "jobq-claim", and behind "jobq-run". The job log is
+ * What stands behind "jobq-claim", "jobq-run" and "jobq-fetch". The job log is
  * appended to, for circles come and go, and so do workers.
  */
 void jobq_work_claim_args(struct jobq_words *words,
     const struct jobq_work_options *options, const struct jobq_work_end *end);
 void jobq_work_run_args(struct jobq_words *words,
     const struct jobq_work_options *options, const struct jobq_work_end *end);
+void jobq_work_fetch_args(
+    struct jobq_words *words, const struct jobq_work_options *options);
 
 /*
  * The environments: what this process has less what its supervisor gave to
  * it; claim gets the store of --store as JOBQ_URL, where no other user can
- * read it; run gets nothing of the store's.
+ * read it; run and fetch get nothing of the store's.
  */
 void jobq_work_claim_env(
     struct jobq_words *words, const struct jobq_work_options *options);

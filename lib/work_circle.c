@@ -1,7 +1,7 @@
 /*
- * The processes of a circle: two stages, each in a session of its own, so
- * that what a terminal sends to jobq-work reaches only that, and dead as soon
- * as it is. They get descriptors 0 to 2 and no other.
+ * The processes of a circle: two stages or three, each in a session of its own,
+ * so that what a terminal sends to jobq-work reaches only that, and dead as
+ * soon as it is. They get descriptors 0 to 2 and no other.
  *
  * jobq-work is a subreaper: when a runner is killed, its jobs' descendants
  * become children of jobq-work, which kills all that it does not know until
@@ -34,7 +34,8 @@
 enum jobq_status
 jobq_circle_open(struct jobq_work *work, struct jobq_err *err)
 {
-	static const char *const names[] = { "jobq-claim", "jobq-run" };
+	static const char *const names[] = { "jobq-claim", "jobq-fetch",
+		"jobq-run" };
 	struct jobq_buf folder = JOBQ_BUF_INIT;
 	struct jobq_buf path = JOBQ_BUF_INIT;
 	enum jobq_status status =
@@ -53,6 +54,7 @@ jobq_circle_open(struct jobq_work *work, struct jobq_err *err)
 	if (status != JOBQ_OK)
 		return status;
 	jobq_work_claim_env(&work->stage[JOBQ_CLAIM].env, work->options);
+	jobq_work_run_env(&work->stage[JOBQ_FETCH].env);
 	jobq_work_run_env(&work->stage[JOBQ_RUN].env);
 	jobq_processes_children(work->spawner, &work->children);
 	work->inherited = jobq_xcalloc(work->children.count, sizeof(pid_t));
@@ -111,11 +113,18 @@ run_args(struct jobq_work *work, struct jobq_words *args,
 	jobq_work_run_args(args, work->options, end);
 }
 
-enum jobq_status
-jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
+static void
+fetch_args(struct jobq_work *work, struct jobq_words *args)
 {
-	struct jobq_stage *run = &work->stage[JOBQ_RUN];
-	struct jobq_words args = { NULL, 0, 0 };
+	jobq_words_add(args, work->stage[JOBQ_FETCH].name);
+	jobq_work_fetch_args(args, work->options);
+}
+
+/* Runs a stage on nothing; the words are used up. */
+static enum jobq_status
+rehearse(struct jobq_work *work, struct jobq_stage *stage,
+    struct jobq_words *args, struct jobq_err *err)
+{
 	struct pollfd poller = { .events = POLLIN };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	enum jobq_status status;
@@ -123,64 +132,108 @@ jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
 	if (null_fd < 0)
 		return jobq_fail(err, JOBQ_IO, "unable to open /dev/null: %s",
 		    strerror(errno));
-	run_args(work, &args, &(struct jobq_work_end){ 0 });
-	status = spawn(work, run, &args, null_fd, null_fd, err);
+	status = spawn(work, stage, args, null_fd, null_fd, err);
 	close(null_fd);
-	jobq_words_release(&args);
+	jobq_words_release(args);
 	if (status != JOBQ_OK)
 		return status;
-	poller.fd = run->child.pidfd;
+	poller.fd = stage->child.pidfd;
 	while (poll(&poller, 1, REHEARSAL_MS) < 0 && errno == EINTR)
 		;
 	if (poller.revents == 0)
-		jobq_child_signal(&run->child, SIGKILL);
-	waitid(
-	    P_PID, (id_t)run->child.pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
-	jobq_child_reap(&run->child, &run->wait_status, &(struct rusage){ 0 });
-	if (jobq_stage_code(run) != 2)
+		jobq_child_signal(&stage->child, SIGKILL);
+	waitid(P_PID, (id_t)stage->child.pid, &(siginfo_t){ 0 },
+	    WEXITED | WNOWAIT);
+	jobq_child_reap(
+	    &stage->child, &stage->wait_status, &(struct rusage){ 0 });
+	if (jobq_stage_code(stage) != 2)
 		return JOBQ_OK;
 	err->text[0] = '\0';
 	return JOBQ_CONFIG;
 }
 
-/* To the runner, from it, and behind a copier on to claim. */
-static enum jobq_status
-make_pipes(int (*pipes)[2], size_t count, struct jobq_err *err)
+enum jobq_status
+jobq_circle_rehearse(struct jobq_work *work, struct jobq_err *err)
 {
-	for (size_t i = 0; i < count; i++)
-		if (pipe2(pipes[i], O_CLOEXEC) != 0)
-			return jobq_fail(err, JOBQ_AGAIN,
-			    "unable to make a pipe: %s", strerror(errno));
-	return JOBQ_OK;
+	struct jobq_words args = { NULL, 0, 0 };
+	enum jobq_status status;
+
+	run_args(work, &args, &(struct jobq_work_end){ 0 });
+	status = rehearse(work, &work->stage[JOBQ_RUN], &args, err);
+	if (status != JOBQ_OK || work->options->fetch == NULL)
+		return status;
+	fetch_args(work, &args);
+	return rehearse(work, &work->stage[JOBQ_FETCH], &args, err);
+}
+
+/* From claim, from the runner, from jobq-fetch, and from a copier to claim. */
+enum { FROM_CLAIM, FROM_RUN, FROM_FETCH, FROM_COPIER, PIPES };
+
+static enum jobq_status
+make_pipe(int (*pipes)[2], int which, bool wanted, struct jobq_err *err)
+{
+	if (!wanted || pipe2(pipes[which], O_CLOEXEC) == 0)
+		return JOBQ_OK;
+	return jobq_fail(
+	    err, JOBQ_AGAIN, "unable to make a pipe: %s", strerror(errno));
+}
+
+/* The runner and what stands before it, if anything does. */
+static enum jobq_status
+start_runner(struct jobq_work *work, const struct jobq_work_end *end,
+    int (*pipes)[2], struct jobq_err *err)
+{
+	bool fetches = work->options->fetch != NULL;
+	struct jobq_words args = { NULL, 0, 0 };
+	enum jobq_status status;
+
+	run_args(work, &args, end);
+	status = spawn(work, &work->stage[JOBQ_RUN], &args,
+	    pipes[fetches ? FROM_FETCH : FROM_CLAIM][0], pipes[FROM_RUN][1],
+	    err);
+	jobq_words_release(&args);
+	if (status != JOBQ_OK || !fetches)
+		return status;
+	fetch_args(work, &args);
+	status = spawn(work, &work->stage[JOBQ_FETCH], &args,
+	    pipes[FROM_CLAIM][0], pipes[FROM_FETCH][1], err);
+	jobq_words_release(&args);
+	return status;
 }
 
 enum jobq_status
 jobq_circle_start(struct jobq_work *work, const struct jobq_work_end *end,
     struct jobq_err *err)
 {
-	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-	size_t last = work->copier != NULL ? 2 : 1;
+	int pipes[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 },
+		{ -1, -1 } };
+	bool copies = work->copier != NULL;
 	struct jobq_words claim = { NULL, 0, 0 };
-	struct jobq_words run = { NULL, 0, 0 };
-	enum jobq_status status = make_pipes(pipes, last + 1, err);
+	enum jobq_status status = make_pipe(pipes, FROM_CLAIM, true, err);
 
+	if (status == JOBQ_OK)
+		status = make_pipe(pipes, FROM_RUN, true, err);
+	if (status == JOBQ_OK)
+		status = make_pipe(
+		    pipes, FROM_FETCH, work->options->fetch != NULL, err);
+	if (status == JOBQ_OK)
+		status = make_pipe(pipes, FROM_COPIER, copies, err);
+	if (status == JOBQ_OK)
+		status = start_runner(work, end, pipes, err);
 	jobq_words_add(&claim, work->stage[JOBQ_CLAIM].name);
 	jobq_work_claim_args(&claim, work->options, end);
-	run_args(work, &run, end);
-	if (status == JOBQ_OK)
-		status = spawn(work, &work->stage[JOBQ_RUN], &run, pipes[0][0],
-		    pipes[1][1], err);
 	if (status == JOBQ_OK)
 		status = spawn(work, &work->stage[JOBQ_CLAIM], &claim,
-		    pipes[last][0], pipes[0][1], err);
-	if (status == JOBQ_OK && work->copier != NULL) {
-		jobq_copier_begin(work->copier, pipes[1][0], pipes[2][1]);
-		pipes[1][0] = pipes[2][1] = -1;
+		    pipes[copies ? FROM_COPIER : FROM_RUN][0],
+		    pipes[FROM_CLAIM][1], err);
+	if (status == JOBQ_OK && copies) {
+		jobq_copier_begin(
+		    work->copier, pipes[FROM_RUN][0], pipes[FROM_COPIER][1]);
+		pipes[FROM_RUN][0] = pipes[FROM_COPIER][1] = -1;
 	}
 	/* A runner without claim sees the end of its input and ends. */
-	close_pipes(pipes, last + 1);
+	close_pipes(pipes, PIPES);
 	jobq_words_release(&claim);
-	jobq_words_release(&run);
 	return status;
 }
 

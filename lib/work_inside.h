@@ -17,7 +17,8 @@
 
 #define JOBQ_DEATHS 5 /* so many within a minute are the end */
 
-enum { JOBQ_CLAIM, JOBQ_RUN, JOBQ_STAGES };
+/* JOBQ_FETCH is one that has ended well where it is not wanted. */
+enum { JOBQ_CLAIM, JOBQ_FETCH, JOBQ_RUN, JOBQ_STAGES };
 
 struct jobq_stage {
 	const char *name;
@@ -106,13 +107,14 @@ enum jobq_status jobq_circle_open(struct jobq_work *work, struct jobq_err *err);
 void jobq_circle_close(struct jobq_work *work);
 
 /*
- * Runs the runner once on no jobs, so that it refuses what it will refuse
- * before any job is taken: JOBQ_CONFIG, and it has said why.
+ * Runs the runner and jobq-fetch once on no jobs, so that they refuse what
+ * they will refuse before any job is taken: JOBQ_CONFIG, and it has been said
+ * why.
  */
 enum jobq_status jobq_circle_rehearse(
     struct jobq_work *work, struct jobq_err *err);
 
-/* Starts both stages with new pipes. */
+/* Starts the stages with new pipes. */
 enum jobq_status jobq_circle_start(struct jobq_work *work,
     const struct jobq_work_end *end, struct jobq_err *err);
 

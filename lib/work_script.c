@@ -58,7 +58,14 @@ static const char helpers[] =
     "\texec 3<>\"$folder/jobs\" 4<>\"$folder/events\"\n"
     "\texec 5>\"$folder/jobs\" 6<\"$folder/jobs\"\n"
     "\texec 7>\"$folder/events\" 8<\"$folder/events\" 3>&- 4>&-\n"
-    "\trun <&6 >&7 5>&- 6<&- 7>&- 8<&- &\n"
+    "\t";
+
+/* Its pid is the one that $! gives; jobq-fetch ends with what feeds it. */
+static const char run_alone[] = "run <&6 >&7 5>&- 6<&- 7>&- 8<&- &\n";
+static const char run_fetching[] = "fetch <&6 5>&- 6<&- 7>&- 8<&- |\n"
+				   "\t\trun >&7 5>&- 6<&- 7>&- 8<&- &\n";
+
+static const char more_helpers[] =
     "\trun_pid=$!\n"
     "\tclaim <&8 >&5 5>&- 6<&- 7>&- 8<&- &\n"
     "\tclaim_pid=$!\n"
@@ -86,11 +93,15 @@ static const char helpers[] =
     "\t[ \"$pause\" -le 30 ] || pause=30\n"
     "}\n\n";
 
-static const char work[] =
-    "\ttrap stop TERM INT\n"
-    "\ttrap 'rm -rf \"$folder\"' EXIT\n"
-    "\tfolder=$(mktemp -d) || exit 75\n"
-    "\tdeaths='' pause=1 failed=0\n"
+static const char work[] = "\ttrap stop TERM INT\n"
+			   "\ttrap 'rm -rf \"$folder\"' EXIT\n"
+			   "\tfolder=$(mktemp -d) || exit 75\n"
+			   "\tdeaths='' pause=1 failed=0\n";
+
+static const char fetch_check[] =
+    "\t(fetch </dev/null >/dev/null) || [ $? -ne 2 ] || exit 2\n";
+
+static const char more_work[] =
     "\t(run </dev/null >/dev/null) || [ $? -ne 2 ] || exit 2\n"
     "\twhile [ \"$stopped\" -eq 0 ]; do\n"
     "\t\tbegun=$(date +%s)\n"
@@ -182,6 +193,13 @@ put_stages(struct jobq_buf *out, const struct jobq_work_options *options)
 	jobq_work_run_args(&words, options, &end);
 	put_words(out, &words);
 	jobq_buf_puts(out, "\n}\n\n");
+	if (options->fetch == NULL)
+		return;
+	jobq_buf_puts(
+	    out, "fetch() {\n\tunset JOBQ_URL\n\texec \"$bin/jobq-fetch\"");
+	jobq_work_fetch_args(&words, options);
+	put_words(out, &words);
+	jobq_buf_puts(out, "\n}\n\n");
 }
 
 static void
@@ -206,6 +224,9 @@ put_work(struct jobq_buf *out, const struct jobq_work_options *options)
 	if (options->until_empty)
 		jobq_buf_puts(out, "\tdone=$until\n");
 	jobq_buf_puts(out, work);
+	if (options->fetch != NULL)
+		jobq_buf_puts(out, fetch_check);
+	jobq_buf_puts(out, more_work);
 	if (halts)
 		jobq_buf_puts(out, halted);
 	jobq_buf_puts(out, "\t\t\t[ \"$stopped\" -eq 0 ] || break\n");
@@ -244,6 +265,9 @@ jobq_work_script(const struct jobq_work_options *options, struct jobq_buf *out,
 		if (options->until_empty)
 			put_until(out, options);
 		jobq_buf_puts(out, helpers);
+		jobq_buf_puts(
+		    out, options->fetch != NULL ? run_fetching : run_alone);
+		jobq_buf_puts(out, more_helpers);
 		put_work(out, options);
 	}
 	jobq_buf_release(&folder);

@@ -2,8 +2,8 @@
  * Stopping, and what signals ask for.
  *
  * A stop: claim gets TERM and claims no more; a moment later, so that no job
- * is on its way to a runner that has closed its input, run gets TERM and
- * releases or ends what it has. All of that is settled, and both exit. At
+ * is on its way to a runner that has closed its input, fetch and run get TERM
+ * and release or end what they have. All of that is settled, and both exit. At
  * once means: the runner kills; 500 ms later it is killed and claim settles
  * what is there; 400 ms later claim is killed.
  */
@@ -26,6 +26,7 @@
 static void
 ask_due(void *context)
 {
+	jobq_circle_signal(context, JOBQ_FETCH, SIGTERM);
 	jobq_circle_signal(context, JOBQ_RUN, SIGTERM);
 }
 
@@ -42,6 +43,7 @@ force(struct jobq_work *work)
 		jobq_timer_stop(work->loop, &work->ask);
 		jobq_timer_set(work->loop, &work->bound, now_ms + FORCE_RUN_MS);
 	} else if (work->forced == 1) {
+		jobq_circle_signal(work, JOBQ_FETCH, SIGKILL);
 		jobq_circle_signal(work, JOBQ_RUN, SIGKILL);
 		jobq_circle_signal(work, JOBQ_CLAIM, SIGINT);
 		jobq_timer_set(
@@ -124,12 +126,14 @@ waits_for(const struct jobq_work *work)
 {
 	bool claim = work->stage[JOBQ_CLAIM].child.pid > 0;
 	bool run = work->stage[JOBQ_RUN].child.pid > 0;
+	bool fetch = work->stage[JOBQ_FETCH].child.pid > 0;
 
 	return !work->runs	? "the time of a new circle"
 	       : work->stopping ? "the stages to stop"
 	       : claim && run	? "the stages, which say themselves"
 	       : claim		? "jobq-claim to end"
 	       : run		? "jobq-run to end"
+	       : fetch		? "jobq-fetch to end"
 				: "what jobs left behind to die";
 }
 

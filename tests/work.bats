@@ -210,6 +210,52 @@ plugins/b/run 'of b'" "$(cut -f9 log)"
 		and .["x-b"] == "2"' log
 }
 
+@test "work: --fetch puts jobq-fetch into the circle, and into the script" {
+	mkdir server
+	spawn "$TOP/tests/support/http-server" server
+	wait_until 20 test -s server/ports
+	url="http://127.0.0.1:$(jq .http server/ports)/gate={input.gate}"
+	url+=/status={input.code}/body=%7B%22env%22:%7B%22X%22:%22of-it%22%7D%7D
+	one='{"input":{"gate":".","code":200}}'
+	printf '%s\n' "$one" "${one/200/404}" "$one" | jobq-push >/dev/null
+	options=(--env-from .context.env --until-empty --fetch "$url" -j 2)
+	run_apart timeout 30 jobq-work "${options[@]}" --events \
+		-- sh -c 'echo $X$JOBQ_URL'
+	same 1 "$status"
+	same '["completed","of-it"] ["completed","of-it"] ["failed",null]' "$(
+		jq -c 'select(.event == ("failed", "completed")) |
+			[.event, .output]' <<<"$stdout" | sort | xargs -d '\n')"
+	jobq-push <<<"$one" >/dev/null
+	jobq-work "${options[@]}" --print -- sh -c 'echo $X$JOBQ_URL >got' >w.sh
+	timeout 30 sh w.sh
+	same of-it "$(<got)"
+
+	# What kills it is a death, what it holds comes back; TERM gives it back.
+	jobq-push <<<"${one/./late}" >/dev/null
+	background work jobq-work --fetch "$url" --lease 2 -- touch ran
+	wait_until 20 grep -q late server/log
+	kill -KILL "$(stage fetch)"
+	wait_until 20 grep -q 'jobq-fetch was killed by signal 9' work.err
+	: >server/late
+	wait_until 30 test -e ran
+	jobq-push <<<"${one/./later}" >/dev/null
+	wait_until 20 grep -q later server/log
+	send TERM work
+	exits 0 work
+	same 1 "$(sql 'SELECT count(*) FROM job WHERE stage IN (1, 2) AND
+		attempt = 0')"
+
+	for bad in nothing ftp://h/x 'http://u:s3cr3t@h/x'; do
+		run_apart timeout 30 jobq-work --fetch "$bad" -- true
+		same 2 "$status"
+		lacks "$stderr" s3cr3t
+	done
+	jobq-push <<<'{"id":"plain"}' >/dev/null
+	run_apart timeout 30 jobq-work --fetch '' --max-jobs 1 -- true
+	same 0 "$status"
+	has "$stderr" 'nothing is fetched'
+}
+
 @test "work: a secret that jobq-run would show to others is refused" {
 	for option in --post=http://u:s3cr3t@localhost/ \
 		'--header=authorization: s3cr3t'; do
