@@ -215,7 +215,7 @@ plugins/b/run 'of b'" "$(cut -f9 log)"
 	spawn "$TOP/tests/support/http-server" server
 	wait_until 20 test -s server/ports
 	url="http://127.0.0.1:$(jq .http server/ports)/gate={input.gate}"
-	url+=/status={input.code}/body=%7B%22env%22:%7B%22X%22:%22of-it%22%7D%7D
+	url+='/status={input.code}/body=%7B%22env%22:%7B%22X%22:%22of-it%22%7D%7D'
 	one='{"input":{"gate":".","code":200}}'
 	printf '%s\n' "$one" "${one/200/404}" "$one" | jobq-push >/dev/null
 	options=(--env-from .context.env --until-empty --fetch "$url" -j 2)
