@@ -281,7 +281,7 @@ leased() {
 		leased b 0
 		echo '{"id":"c"}'
 	} >&9
-	wait_until 20 came 1
+	wait_until 20 has_lines 1 follow.out # c, which came last
 	send TERM follow
 	wait_until 20 has_lines 3 follow.out
 	printf '%s\n' '{"event":"idle","id":"x"}' >&9
@@ -390,4 +390,31 @@ leased() {
 	once 1 "id = 'late' AND stage = 5"
 	tell TERM r 0
 	ends r '1 1 0'
+}
+
+@test "fetch: in the plain pipeline few jobs are taken before their time" {
+	push_jobs 60
+	# shellcheck disable=SC2016 # for the inner shell
+	spawn bash -c 'jobq-claim --follow | jobq-fetch "$1" |
+		jobq-run -- sleep 60 | jobq-report >reported' - "$url/$body/"
+	wait_until 20 test -s reported
+	later 0.5
+	(($(sql "SELECT count(*) FROM job WHERE stage = 3") <= 10))
+}
+
+@test "fetch: no more than 1000 jobs are held, then reading rests" {
+	follow "$url/$body/gate=$own"
+	for ((i = 0; i < 1100; i++)); do
+		echo "{\"id\":\"j$i\",\"lease\":{\"epoch\":1,\"worker\":\"w\",\"ring\":true}}"
+	done >&9
+	exec 9>&-
+	full() {
+		kill -USR1 "$(<follow.pid)"
+		tail -n 1 follow.err | grep -q ': 1000 jobs wait'
+	}
+	wait_until 20 full
+	: >"$gate"
+	exits 0 follow
+	same 1100 "$(jq -c 'select(.context).id' follow.out | sort -u | wc -l)"
+	came 1
 }
