@@ -41,8 +41,7 @@ static const char *const synopsis[] = {
 };
 
 static const char *const examples[] = {
-	"jobq-claim -n 9 | jobq-fetch 'http://api/users/{name}' | jobq-run "
-	"--env-from .context.env -- ./handler",
+	"jobq-claim -n9 | jobq-fetch http://api/{name} | jobq-run -- ./handler",
 	"jobq-fetch --ttl 10m 'http://localhost:8080/projects/{input.project}' "
 	"<jobs",
 	NULL,

@@ -36,7 +36,7 @@ fetch() {
 
 # follow URL ARG...: one on a pipe that stays open as descriptor 9.
 follow() {
-	rm -f follow.in
+	rm -f follow.*
 	mkfifo follow.in
 	background follow jobq-fetch "$@"
 	exec 9>follow.in
