@@ -111,7 +111,8 @@ schemes := $(foreach s,$(call names,lib/driver), \
 serve := $(if $(filter no,$(WITH_SERVE)),,$(call found,libwebsockets.h))
 commands := $(filter-out $(if $(serve),,jobq-serve),$(call names,cmd))
 units := $(filter-out $(if $(serve),,serve_%),$(call names,tests/unit))
-tools := $(call names,tests/support/tool)
+tools := $(filter-out $(if $(call found,librdkafka/rdkafka.h),,kafka-%), \
+	$(call names,tests/support/tool))
 preloads := $(call names,tests/support/preload)
 benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
 	$(if $(call found,hiredis/hiredis.h),,redis%) $(if $(serve),,hello), \
@@ -159,6 +160,7 @@ $(eval $(call program,unit,tests/unit,$(B)/tests/support/unit.o))
 $(eval $(call program,support,tests/support/tool))
 $(eval $(call program,bench,tests/bench))
 $(B)/bin/jobq-serve $(B)/bench/hello: static_libs += -lwebsockets
+$(B)/support/kafka-%: LDFLAGS += -lrdkafka
 $(B)/bench/pg%: LDFLAGS += -lpq
 $(B)/bench/redis%: LDFLAGS += -lhiredis
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
