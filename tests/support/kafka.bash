@@ -125,7 +125,7 @@ produce() {
 # consume NAME [OPTION...]: kcat of all that is in $prefix-NAME now.
 consume() {
 	timeout 30 kcat -C -q -e -b "$KAFKA" -t "$prefix-$1" \
-		-o beginning "${@:2}" </dev/null
+		-o beginning -X fetch.wait.max.ms=10 "${@:2}" </dev/null
 }
 
 # holds NUMBER NAME: so many messages, for wait_until.
