@@ -224,7 +224,6 @@ completions: $(bins); @completions/generate $(B)/bin completions
 # --- install -----------------------------------------------------------------
 to := $(DESTDIR)$(PREFIX)
 others := $(filter-out jobq,$(commands))
-
 install: all
 	install -d $(to)/bin $(to)/lib/jobq $(to)/share/jobq
 	install -m 755 $(bins) $(to)/bin
@@ -243,7 +242,6 @@ uninstall:
 	.ci/place-completions remove $(to)/share jobq $(others)
 
 clean: ; rm -rf build
-
 deps FORCE: ;@:
 .PHONY: all deps check check-full chaos lint bench install uninstall clean \
 	demo coverage fuzz completions FORCE

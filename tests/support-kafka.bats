@@ -14,7 +14,6 @@ stub() {
 
 # bats test_tags=smoke
 @test "kafka: what was acknowledged is there after KILL and a start" {
-	own_kafka
 	topic jobs 2
 	topic other
 	seq 100 | produce jobs -p 1
@@ -99,4 +98,24 @@ stub() {
 	has "$stderr" 'could not be fetched from Maven Central' 'Unknown host'
 	own_kafka 2>said
 	has "$(cat said)" "it is librdkafka's mock" 'could not be fetched'
+}
+
+@test "kafka: by hand it is one on a port that is asked for, until stop" {
+	local port pid
+	needs_apache 'port that is asked for'
+	port=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+	run_apart timeout 90 "$TOP/tests/support/kafka.bash" start "$port" 3>&-
+	same "0 127.0.0.1:$port " "$status $stdout $stderr"
+	read -r pid <"$TMPDIR/jobq-kafka.$UID/$port/pid"
+	spawned+=("$pid")
+	timeout 20 kcat -L -m 5 -b "localhost:$port" >listed
+	run_apart timeout 90 "$TOP/tests/support/kafka.bash" stop "$port" 3>&-
+	same '0  ' "$status $stdout $stderr"
+	gone "$pid"
+	[ ! -e "$TMPDIR/jobq-kafka.$UID/$port" ]
+	run_apart "$TOP/tests/support/kafka.bash" restart
+	same '2 ' "$status $stdout"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/bin/bash
 # A Kafka for the tests of what is its own, over stages.bash. The broker is one
 # for a file, in $KAFKA_DIR, at $KAFKA; $KAFKA_KIND is apache, or mock where
 # Apache Kafka is not to be had, which support/kafka says more about. Each test
