@@ -36,6 +36,9 @@
 /* While the group has not said what is ours, ask again soon. */
 #define SOON "0.1"
 
+/* How long what the broker has may take to come here. */
+#define FETCH_MS 1000
+
 struct claim {
 	struct jobq_kafka *store;
 	const struct jobq_object *request;
@@ -66,14 +69,14 @@ jobq_kafka_take(struct jobq_kafka_part *part, const rd_kafka_message_t *message)
 	struct jobq_err err;
 
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		part->at_end = true;
+		part->next = message->offset;
 		return;
 	}
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		store->fatal = message->err;
 		return;
 	}
-	part->at_end = false;
+	part->next = message->offset + 1;
 	if (!part->begun && message->offset < part->offsets.next) {
 		jobq_log(JOBQ_WARNING,
 		    "%s [%" PRId32 "] begins at %" PRId64 " and was read to "
@@ -126,16 +129,16 @@ count_waiting(struct claim *claim, int64_t *ready, size_t *waiting)
 	}
 }
 
-/* One message of a partition; false when it has none now. */
+/* One message of a partition; false when none came in that time. */
 static bool
-read_one(struct jobq_kafka_part *part)
+read_one(struct jobq_kafka_part *part, int wait_ms)
 {
 	rd_kafka_message_t *message;
 
 	if (part->queue == NULL ||
 	    jobq_offsets_window(&part->offsets) >= WINDOW)
 		return false;
-	message = rd_kafka_consume_queue(part->queue, 0);
+	message = rd_kafka_consume_queue(part->queue, wait_ms);
 	if (message == NULL)
 		return false;
 	jobq_kafka_take(part, message);
@@ -145,32 +148,68 @@ read_one(struct jobq_kafka_part *part)
 
 /* Reads until so many can be handed out, a message of each in turn. */
 static void
-read_enough(struct claim *claim)
+read_what_is_here(struct claim *claim, int64_t *ready)
 {
 	struct jobq_kafka *store = claim->store;
-	int64_t ready, now = jobq_wall_ms();
+	int64_t now = jobq_wall_ms();
 	size_t waiting;
 	bool any = true;
 
-	count_waiting(claim, &ready, &waiting);
-	while (any && ready < claim->limit && waiting < WAITING) {
+	count_waiting(claim, ready, &waiting);
+	while (any && *ready < claim->limit && waiting < WAITING) {
 		any = false;
-		for (size_t i = 0; i < store->parts && ready < claim->limit;
+		for (size_t i = 0; i < store->parts && *ready < claim->limit;
 		     i++) {
 			const struct jobq_kafka_job *last = store->last;
 
-			if (!read_one(store->part[i]))
+			if (!read_one(store->part[i], 0))
 				continue;
 			any = true;
 			if (store->last == last)
 				continue;
 			if (is_ready(store->last, now))
-				ready++;
+				++*ready;
 			else
 				waiting++;
 		}
 	}
-	count_waiting(claim, &ready, &waiting);
+	count_waiting(claim, ready, &waiting);
+}
+
+/*
+ * Asks the broker whether there is more, and waits for a moment for what is on
+ * its way; true when something has come.
+ */
+static bool
+wait_for_more(struct jobq_kafka *store)
+{
+	int64_t until = jobq_mono_ms() + FETCH_MS, low;
+	bool any = false;
+
+	for (size_t i = 0; i < store->parts; i++) {
+		struct jobq_kafka_part *part = store->part[i];
+
+		if (jobq_kafka_ends(store, JOBQ_KAFKA_JOBS, part->number, &low,
+			&part->end) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			return false;
+		if (part->end < part->next) /* made anew: see take */
+			continue;
+		while (!any && part->next < part->end &&
+		       jobq_mono_ms() < until && jobq_kafka_left(store) > 0 &&
+		       jobq_offsets_window(&part->offsets) < WINDOW)
+			any = read_one(part, 10);
+	}
+	return any;
+}
+
+static void
+read_enough(struct claim *claim)
+{
+	int64_t ready;
+
+	read_what_is_here(claim, &ready);
+	while (ready == 0 && claim->limit > 0 && wait_for_more(claim->store))
+		read_what_is_here(claim, &ready);
 }
 
 /* --- claims -------------------------------------------------------------- */
@@ -330,7 +369,7 @@ is_at_end(const struct jobq_kafka *store)
 	if (!store->assigned)
 		return false;
 	for (size_t i = 0; i < store->parts; i++)
-		if (!store->part[i]->at_end &&
+		if (store->part[i]->next < store->part[i]->end &&
 		    jobq_offsets_window(&store->part[i]->offsets) < WINDOW)
 			return false;
 	return true;
@@ -396,7 +435,9 @@ take_jobs(struct claim *claim, struct jobq_err *err)
 	if (store->fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return jobq_kafka_join(store, err);
 	status = reserve_all(claim, err);
-	return status == JOBQ_OK ? jobq_kafka_finish(store, err) : status;
+	if (status == JOBQ_OK)
+		status = jobq_kafka_apply(store, err);
+	return status == JOBQ_OK ? jobq_kafka_commit(store, err) : status;
 }
 
 enum jobq_status
@@ -418,6 +459,8 @@ jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
 		status = jobq_kafka_listen(store, err);
 	if (status == JOBQ_OK)
 		status = jobq_kafka_settle_send(store, request, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_apply(store, err);
 	if (status == JOBQ_OK)
 		status = take_jobs(&claim, err);
 	if (status == JOBQ_OK)

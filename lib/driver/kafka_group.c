@@ -202,11 +202,14 @@ look_at_ends(struct jobq_kafka *store, rd_kafka_topic_partition_t *assigned)
 		&high) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		if (assigned->offset < 0)
 			assigned->offset = RD_KAFKA_OFFSET_BEGINNING;
+		/* Not known: more than nothing. */
+		part->end = part->next + 1;
 		return;
 	}
 	if (assigned->offset < 0)
 		assigned->offset = low;
-	part->at_end = assigned->offset >= high;
+	part->next = assigned->offset;
+	part->end = high;
 }
 
 static void

@@ -106,7 +106,7 @@ id_of_record(
 	return jobq_buf_detach(&id);
 }
 
-/* The kept line: what the producer wrote, and what it left to be filled in. */
+/* The kept line: what the producer wrote, and an id where there is none. */
 static void
 keep_line(struct jobq_kafka_job *job, const struct jobq_job *read)
 {
@@ -115,22 +115,13 @@ keep_line(struct jobq_kafka_job *job, const struct jobq_job *read)
 
 	if (read->id != NULL) {
 		jobq_line_strip(&read->members, store_members, out);
-	} else {
-		jobq_buf_printf(out, "{\"id\":\"%s\"", job->id);
-		if (jobq_line_strip(&read->members, store_members, &rest)) {
-			jobq_buf_putc(out, ',');
-			jobq_buf_add(out, rest.data + 1, rest.len - 1);
-		}
+		return;
 	}
-	if (read->queue == NULL)
-		jobq_buf_puts(out, ",\"queue\":\"default\"");
-	if (read->name == NULL)
-		jobq_buf_puts(out, ",\"name\":\"default\"");
-	if (read->priority == JOBQ_ABSENT)
-		jobq_buf_puts(out, ",\"priority\":0");
-	if (read->max_attempts == JOBQ_ABSENT)
-		jobq_buf_printf(
-		    out, ",\"max_attempts\":%" PRId64, job->max_attempts);
+	jobq_buf_printf(out, "{\"id\":\"%s\"", job->id);
+	if (jobq_line_strip(&read->members, store_members, &rest)) {
+		jobq_buf_putc(out, ',');
+		jobq_buf_add(out, rest.data + 1, rest.len - 1);
+	}
 	jobq_buf_release(&rest);
 }
 

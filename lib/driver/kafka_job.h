@@ -50,9 +50,9 @@ struct jobq_kafka_part {
 	int32_t number;
 	rd_kafka_queue_t *queue;
 	struct jobq_offsets offsets;
-	bool dirty;  /* there is something to commit */
-	bool at_end; /* everything there was has been read */
-	bool begun;  /* a message was read since it was assigned */
+	bool dirty;	   /* there is something to commit */
+	int64_t next, end; /* offsets: to be read next; behind the last */
+	bool begun;	   /* a message was read since it was assigned */
 };
 
 /* --- kafka_job.c --- */

@@ -263,9 +263,9 @@ set_common(struct jobq_kafka *store, rd_kafka_type_t type,
 {
 	const struct jobq_kafka_settings *settings = &store->settings;
 	const char *const common[] = { "bootstrap.servers", settings->servers,
-		"client.id", "jobq", "reconnect.backoff.ms", "100",
-		"reconnect.backoff.max.ms", "2000", "socket.timeout.ms",
-		"10000", "topic.metadata.refresh.interval.ms", "60000", NULL };
+		"client.id", "jobq", "reconnect.backoff.ms", "50",
+		"reconnect.backoff.max.ms", "500", "socket.timeout.ms", "10000",
+		"topic.metadata.refresh.interval.ms", "60000", NULL };
 	/* The file may say otherwise. */
 	const char *const consuming[] = { "session.timeout.ms", "10000",
 		"heartbeat.interval.ms", "500", "partition.assignment.strategy",

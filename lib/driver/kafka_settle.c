@@ -127,6 +127,7 @@ decide(struct jobq_kafka *store, struct jobq_kafka_job *job,
 		job->end_state = "cancelled";
 	} else if (event->kind == JOBQ_EVENT_RELEASED) {
 		job->end_state = "pending";
+		job->end_due_ms = job->due_ms > 0 ? job->due_ms : job->born_ms;
 	} else if (event->kind == JOBQ_EVENT_SNOOZED &&
 		   job->snoozes < SNOOZES) {
 		return send_again(store, job, job->failed, job->snoozes + 1,
@@ -344,15 +345,13 @@ apply_all(struct jobq_kafka *store, struct jobq_err *err)
 }
 
 enum jobq_status
-jobq_kafka_finish(struct jobq_kafka *store, struct jobq_err *err)
+jobq_kafka_apply(struct jobq_kafka *store, struct jobq_err *err)
 {
 	enum jobq_status status = jobq_kafka_flush(store, err);
 	enum jobq_status applied =
 	    apply_all(store, status == JOBQ_OK ? err : NULL);
 
-	if (status == JOBQ_OK)
-		status = applied;
-	return status == JOBQ_OK ? jobq_kafka_commit(store, err) : status;
+	return status == JOBQ_OK ? applied : status;
 }
 
 /* --- the verb ------------------------------------------------------------ */
@@ -372,7 +371,9 @@ jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
 	if (status == JOBQ_OK)
 		status = jobq_kafka_settle_send(store, request, err);
 	if (status == JOBQ_OK)
-		status = jobq_kafka_finish(store, err);
+		status = jobq_kafka_apply(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_commit(store, err);
 	return status == JOBQ_OK
 		   ? jobq_kafka_settle_answer(store, request, out, err)
 		   : status;

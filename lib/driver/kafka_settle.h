@@ -51,10 +51,13 @@ struct jobq_kafka_job *jobq_kafka_job_of(
 void jobq_kafka_put_state(
     struct jobq_buf *out, const char *state, int64_t due_ms);
 
-/* The steps of settling, as kafka_settle.c tells them. */
+/*
+ * The steps of settling, as kafka_settle.c tells them; a commit is between the
+ * second and the third.
+ */
 enum jobq_status jobq_kafka_settle_send(struct jobq_kafka *store,
     const struct jobq_object *request, struct jobq_err *err);
-enum jobq_status jobq_kafka_finish(
+enum jobq_status jobq_kafka_apply(
     struct jobq_kafka *store, struct jobq_err *err);
 enum jobq_status jobq_kafka_settle_answer(struct jobq_kafka *store,
     const struct jobq_object *request, struct jobq_buf *out,
@@ -66,7 +69,7 @@ enum jobq_status jobq_kafka_settle(struct jobq_kafka *store,
 
 /*
  * Ends a job by the store's own word: sends the event, and the dead letter if
- * it failed, and adds the event's line to out. jobq_kafka_finish() lets it
+ * it failed, and adds the event's line to out. jobq_kafka_apply() lets it
  * take effect.
  */
 enum jobq_status jobq_kafka_end(struct jobq_kafka *store,

@@ -113,12 +113,12 @@ put_number(struct jobq_buf *out, const char *name, int64_t number)
 
 static void
 put_event(struct page *page, const struct jobq_kafka_place *place,
-    int64_t offset, const struct jobq_event *event)
+    int64_t offset, int64_t written_ms, const struct jobq_event *event)
 {
 	static const char *const none[] = { NULL };
 	const struct jobq_span *value;
 	struct jobq_buf *out = &page->events, text = JOBQ_BUF_INIT;
-	int64_t at = jobq_wall_ms(), run_at;
+	int64_t at = written_ms, run_at;
 
 	if (event->at != NULL)
 		jobq_time_parse(event->at, &at, NULL);
@@ -158,6 +158,7 @@ add_event(struct page *page, const struct jobq_kafka_place *place,
 {
 	struct jobq_event event = { .kind = JOBQ_EVENT_OTHER };
 	struct jobq_buf text = JOBQ_BUF_INIT;
+	rd_kafka_timestamp_type_t type;
 
 	if (message->len <= JOBQ_STAGE_MAX &&
 	    jobq_kafka_form_progress(page->store, message, &text, NULL) ==
@@ -167,7 +168,8 @@ add_event(struct page *page, const struct jobq_kafka_place *place,
 	    jobq_event_read(&event, text.data, text.len, NULL) == JOBQ_OK &&
 	    event.id != NULL && event.epoch != JOBQ_ABSENT &&
 	    event.worker != NULL)
-		put_event(page, place, message->offset, &event);
+		put_event(page, place, message->offset,
+		    rd_kafka_message_timestamp(message, &type), &event);
 	jobq_event_release(&event);
 	jobq_buf_release(&text);
 }
