@@ -129,19 +129,10 @@ keep_job(struct jobq_buf *out, struct jobq_buf *scratch,
 		jobq_buf_puts(out, ",\"max_attempts\":5");
 }
 
-void
-jobq_batch_job(
-    struct jobq_batch *batch, const struct jobq_job *job, unsigned long number)
+/* The columns of an entry; its line is still to come. */
+static void
+put_columns(struct jobq_buf *out, const struct jobq_job *job, const char *id)
 {
-	struct jobq_buf *out = &batch->text;
-	char made[JOBQ_UUID_SIZE];
-	const char *id = job->id;
-
-	if (id == NULL) {
-		jobq_uuid7(made);
-		id = made;
-	}
-	add_entry(batch, number, JOBQ_EVENT_OTHER);
 	put_text(out, "{\"id\":", id);
 	put_text(out, ",\"queue\":", job->queue ? job->queue : "default");
 	put_text(out, ",\"name\":", job->name ? job->name : "default");
@@ -157,10 +148,40 @@ jobq_batch_job(
 		jobq_buf_puts(out, ",\"needs\":");
 		jobq_buf_add(out, job->needs.at, job->needs.len);
 	}
-	keep_job(&batch->scratch, &batch->request, job, id);
+}
+
+static void
+put_line(struct jobq_buf *out, const struct jobq_buf *line)
+{
 	jobq_buf_puts(out, ",\"line\":");
-	jobq_json_put_string(out, batch->scratch.data, batch->scratch.len);
+	jobq_json_put_string(out, line->data, line->len);
 	jobq_buf_putc(out, '}');
+}
+
+void
+jobq_batch_job(
+    struct jobq_batch *batch, const struct jobq_job *job, unsigned long number)
+{
+	char made[JOBQ_UUID_SIZE];
+	const char *id = job->id;
+
+	if (id == NULL) {
+		jobq_uuid7(made);
+		id = made;
+	}
+	add_entry(batch, number, JOBQ_EVENT_OTHER);
+	put_columns(&batch->text, job, id);
+	keep_job(&batch->scratch, &batch->request, job, id);
+	put_line(&batch->text, &batch->scratch);
+}
+
+void
+jobq_batch_kept_job(struct jobq_batch *batch, const struct jobq_job *job,
+    const struct jobq_buf *line)
+{
+	add_entry(batch, 0, JOBQ_EVENT_OTHER);
+	put_columns(&batch->text, job, job->id);
+	put_line(&batch->text, line);
 }
 
 void

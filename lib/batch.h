@@ -50,6 +50,10 @@ bool jobq_batch_full(const struct jobq_batch *batch);
 void jobq_batch_job(
     struct jobq_batch *batch, const struct jobq_job *job, unsigned long number);
 
+/* The same of a job with an id, whose kept line is there already. */
+void jobq_batch_kept_job(struct jobq_batch *batch, const struct jobq_job *job,
+    const struct jobq_buf *line);
+
 /* Adds an event for the verb settle. */
 void jobq_batch_event(struct jobq_batch *batch, const struct jobq_event *event,
     unsigned long number);

@@ -86,7 +86,8 @@ add_job(struct page *page, const struct jobq_kafka_place *place,
 		read.needs.len = 0;
 		read.expires_at_ms = JOBQ_ABSENT;
 		read.run_at_ms = job->due_ms > 0 ? job->due_ms : JOBQ_ABSENT;
-		jobq_batch_job(&page->jobs, &read, 0);
+		job->line.len--;
+		jobq_batch_kept_job(&page->jobs, &read, &job->line);
 		jobq_buf_printf(&page->births,
 		    "%s{\"id\":\"%s\",\"born_ms\":%" PRId64 "}",
 		    page->births.len > 0 ? "," : "", job->id, job->born_ms);
