@@ -170,50 +170,89 @@ put_run(struct jobq_buf *out, const struct run *run)
 	}
 }
 
+/* What is said of those that are finished. */
+enum said {
+	AS_FINISHED,
+	AS_NOTHING,
+	AS_CLAIMED,
+};
+
 /* Adds the offsets of a list to the run, which is written where it ends. */
 static void
 put_list(struct jobq_buf *out, const struct jobq_offset_list *list,
-    int64_t base, bool finished, struct run *run)
+    int64_t base, enum said said, struct run *run)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct jobq_offset *at = &list->entry[list->first + i];
-		int64_t offset = at->offset - base;
+		struct jobq_offset at = list->entry[list->first + i];
+		int64_t offset = at.offset - base;
 
-		if (at->finished ? !finished : at->claims == 0)
+		at.finished = at.finished && said != AS_CLAIMED;
+		if (at.finished ? said == AS_NOTHING : at.claims == 0)
 			continue;
 		if (run->to >= run->from && offset == run->to + 1 &&
-		    is_like(&run->what, at)) {
+		    is_like(&run->what, &at)) {
 			run->to = offset;
 			continue;
 		}
 		if (run->to >= run->from)
 			put_run(out, run);
-		*run = (struct run){ offset, offset, *at };
+		*run = (struct run){ offset, offset, at };
 	}
 }
 
 static void
-put_all(const struct jobq_offsets *offsets, bool finished, struct jobq_buf *out)
+put_all(
+    const struct jobq_offsets *offsets, enum said said, struct jobq_buf *out)
 {
 	struct run run = { .from = 0, .to = -1 };
 	int64_t base = jobq_offsets_commit(offsets);
 
 	jobq_buf_clear(out);
 	jobq_buf_puts(out, form);
-	put_list(out, &offsets->taken, base, finished, &run);
-	put_list(out, &offsets->told, base, finished, &run);
+	put_list(out, &offsets->taken, base, said, &run);
+	put_list(out, &offsets->told, base, said, &run);
 	if (run.to >= run.from)
 		put_run(out, &run);
 }
 
-bool
+static void
+widen(struct run *run, const struct jobq_offset_list *list, int64_t base)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct jobq_offset *at = &list->entry[list->first + i];
+
+		run->to = at->offset - base;
+		if (at->claims > run->what.claims)
+			run->what.claims = at->claims;
+		if (at->open < run->what.open)
+			run->what.open = at->open;
+	}
+}
+
+/* One run of all. */
+static void
+put_one(const struct jobq_offsets *offsets, struct jobq_buf *out)
+{
+	int64_t base = jobq_offsets_commit(offsets);
+	struct run run = { .from = 0, .to = -1, .what = { .open = INT64_MAX } };
+
+	widen(&run, &offsets->taken, base);
+	widen(&run, &offsets->told, base);
+	jobq_buf_clear(out);
+	jobq_buf_puts(out, form);
+	put_run(out, &run);
+}
+
+void
 jobq_offsets_write(
     const struct jobq_offsets *offsets, size_t most, struct jobq_buf *out)
 {
-	put_all(offsets, true, out);
-	if (out->len > most)
-		put_all(offsets, false, out);
-	return out->len <= most;
+	for (enum said said = AS_FINISHED; said <= AS_CLAIMED; said++) {
+		put_all(offsets, said, out);
+		if (out->len <= most)
+			return;
+	}
+	put_one(offsets, out);
 }
 
 /* A whole number of at most 18 digits; *text goes on behind it. */

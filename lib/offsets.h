@@ -74,11 +74,13 @@ int64_t jobq_offsets_commit(const struct jobq_offsets *offsets);
 int64_t jobq_offsets_window(const struct jobq_offsets *offsets);
 
 /*
- * Replaces out by the text of the commit, of at most `most` bytes. What is
- * finished is left out where there is no room, for it is only run again.
- * False when the claims alone are longer.
+ * Replaces out by the text of the commit, of at most `most` bytes, 64 or more.
+ * Where there is no room it says less: first what is finished is left out, for
+ * it is only run again; then it counts as claimed; in the end all have the
+ * claims of the one that has the most, for no epoch may come twice, and the
+ * open ones of that with the fewest, for nobody is to be blamed for another.
  */
-bool jobq_offsets_write(
+void jobq_offsets_write(
     const struct jobq_offsets *offsets, size_t most, struct jobq_buf *out);
 
 #endif

@@ -124,8 +124,7 @@ list_commit(rd_kafka_topic_partition_list_t *list, struct jobq_kafka_part *part)
 	struct jobq_buf text = JOBQ_BUF_INIT;
 	rd_kafka_topic_partition_t *entry;
 
-	if (!jobq_offsets_write(&part->offsets, TEXT_BYTES, &text))
-		jobq_buf_clear(&text);
+	jobq_offsets_write(&part->offsets, TEXT_BYTES, &text);
 	entry = rd_kafka_topic_partition_list_add(
 	    list, store->settings.topic[JOBQ_KAFKA_JOBS], part->number);
 	entry->offset = jobq_offsets_commit(&part->offsets);
