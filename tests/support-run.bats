@@ -19,6 +19,7 @@ setup() {
 		echo $! >"$2/pid"
 		cp "$2/pid" "$NOTES/pid"
 		echo started >>"$NOTES/log"
+		echo 'it is a fake' >&2
 		echo "$2"
 		;;
 	stop)
@@ -67,6 +68,7 @@ stopped() {
 @test "servers: one starts for a file, each test has a store of its own" {
 	same '2 passed, 0 failed' "$(runs store)"
 	stopped
+	same 1 "$(grep -cx 'store-fake.bats: it is a fake' said)"
 }
 
 @test "servers: the whole suite runs where it is asked for" {

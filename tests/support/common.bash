@@ -108,6 +108,16 @@ spawn() {
 	spawned+=("$spawned_pid")
 }
 
+# noted COMMAND...: for a setup_file. What it says on stderr is printed beside
+# the results; what bats keeps open is closed for it.
+noted() {
+	local status=0 said
+	said=$(mktemp "$BATS_FILE_TMPDIR/said.XXXXXX")
+	"$@" 2>"$said" 3>&- 4>&- || status=$?
+	sed 's/^/# note: /' "$said" >&3
+	return $status
+}
+
 # same EXPECTED ACTUAL: fails and shows both when they differ.
 same() {
 	[[ "$1" == "$2" ]] && return

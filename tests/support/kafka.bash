@@ -49,14 +49,9 @@ kafka_setup_file() {
 	! KAFKA_MISSING=$(kafka missing) || return 0
 	KAFKA_MISSING=
 	KAFKA_DIR=$(mktemp -d "${JOBQ_TEST_SERVERS:-$BATS_RUN_TMPDIR}/kafka.XXXXXX")
-	KAFKA=$(kafka start "$KAFKA_DIR")
+	# Which it is, is printed beside the results.
+	KAFKA=$(noted kafka start "$KAFKA_DIR")
 	KAFKA_KIND=$(kafka kind "$KAFKA_DIR")
-	[ "$KAFKA_KIND" = apache ] || kafka_tell
-}
-
-# kafka_tell: says once for a file which it was, beside the results.
-kafka_tell() {
-	echo "# ${BATS_TEST_FILENAME##*/}: Kafka is librdkafka's mock here" >&3
 }
 
 kafka_teardown_file() {

@@ -10,7 +10,8 @@
 # A store that is a server has an executable support/servers/KIND:
 #   missing     exits 0 and says what is not installed when it cannot run here
 #   start DIR   starts one that keeps everything in DIR, an empty folder, and
-#               prints what stands for {server} in the URL
+#               prints what stands for {server} in the URL; what it says on
+#               stderr is printed beside the results
 #   stop DIR    stops it at once; fine when it does not run
 #   each DIR    is, in the foreground, the server of one test, where each has
 #               its own: it keeps everything in DIR, and is there when the
@@ -69,7 +70,7 @@ store_setup_file() {
 	fi
 	export store_server store_server_dir
 	store_server_dir=$(mktemp -d "$dir/$kind.XXXXXX")
-	store_server=$("$program" start "$store_server_dir" 3>&- 4>&-)
+	store_server=$(noted "$program" start "$store_server_dir")
 }
 
 store_teardown_file() {
