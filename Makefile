@@ -21,7 +21,6 @@
 #   tests/support/tool/*.c    programs of the tests   -> build/support/NAME
 #   tests/support/preload/*.c for LD_PRELOAD          -> build/support/NAME.so
 #   tests/bench/*.c           programs of the bench   -> build/bench/NAME
-
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 V ?= 0
@@ -95,8 +94,8 @@ header_http := curl/curl.h
 link_http := -lcurl
 header_kafka := librdkafka/rdkafka.h
 link_kafka := -lrdkafka
-with = $(if $(and $(STATIC),$(filter $(1),postgresql http kafka)),no,$(WITH_$(shell \
-	echo $(1) | tr a-z A-Z)))
+upper = $(shell echo $(1) | tr a-z A-Z)
+with = $(if $(and $(STATIC),$(filter $(1),postgresql http kafka)),no,$(WITH_$(upper)))
 found = $(shell $(CC) $(CPPFLAGS) $(libpq) -E -include $(1) -x c \
 	-o /dev/null /dev/null 2>/dev/null && echo yes)
 wanted = $(strip $(if $(header_$(1)), \
@@ -115,8 +114,8 @@ tools := $(filter-out $(if $(call found,librdkafka/rdkafka.h),,kafka-%), \
 	$(call names,tests/support/tool))
 preloads := $(call names,tests/support/preload)
 benches := $(filter-out $(if $(call found,libpq-fe.h),,pg%) \
-	$(if $(call found,hiredis/hiredis.h),,redis%) $(if $(serve),,hello), \
-	$(call names,tests/bench))
+	$(if $(call found,hiredis/hiredis.h),,redis%) $(if $(serve),,hello) $(if \
+	$(call found,librdkafka/rdkafka.h),,kafka%),$(call names,tests/bench))
 pages := $(wildcard man/*.[1-8])
 
 lib_objects := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c \
@@ -163,6 +162,7 @@ $(B)/bin/jobq-serve $(B)/bench/hello: static_libs += -lwebsockets
 $(B)/support/kafka-%: LDFLAGS += -lrdkafka
 $(B)/bench/pg%: LDFLAGS += -lpq
 $(B)/bench/redis%: LDFLAGS += -lhiredis
+$(B)/bench/kafka%: LDFLAGS += -lrdkafka
 $(B)/bench/post: static_libs += $(if $(call found,curl/curl.h),-lcurl)
 
 $(B)/support/%.so: tests/support/preload/%.c $(B)/flags
