@@ -44,6 +44,7 @@ answer(struct jobq_kafka *store, const char *verb, const char *request,
 		{ "claim", jobq_kafka_claim },
 		{ "settle", jobq_kafka_settle },
 		{ "push", jobq_kafka_push },
+		{ "check", jobq_kafka_check },
 	};
 
 	static const enum jobq_verb looks[] = { JOBQ_VERB_LIST,

@@ -70,6 +70,8 @@ struct jobq_kafka {
 	size_t on_their_way;	       /* records that are not delivered yet */
 	size_t undelivered;	       /* that failed since the last flush */
 	rd_kafka_resp_err_t why;       /* the last of them */
+	int32_t delivered_part;	       /* where the last record stands */
+	int64_t delivered_at;
 
 	rd_kafka_t *consumer; /* of the jobs, in the group; NULL: not yet */
 	rd_kafka_queue_t *news;

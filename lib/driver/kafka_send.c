@@ -35,6 +35,9 @@ on_delivery(
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		store->undelivered++;
 		store->why = message->err;
+	} else {
+		store->delivered_part = message->partition;
+		store->delivered_at = message->offset;
 	}
 	if (job == NULL)
 		return;

@@ -102,4 +102,9 @@ enum jobq_status jobq_kafka_form_progress(struct jobq_kafka *store,
 enum jobq_status jobq_kafka_init(
     struct jobq_kafka *store, struct jobq_err *err);
 
+/* --- kafka_check.c --- */
+enum jobq_status jobq_kafka_check(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_buf *out,
+    struct jobq_err *err);
+
 #endif
