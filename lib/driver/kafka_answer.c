@@ -11,8 +11,10 @@
 static const struct jobq_kafka_ended *
 find_ended(const struct jobq_kafka *store, const struct jobq_kafka_event *event)
 {
-	for (size_t i = 0; i < JOBQ_KAFKA_ENDED && i < store->endings; i++) {
-		const struct jobq_kafka_ended *ended = &store->ended[i];
+	/* The newest first: two records may have had the same id. */
+	for (size_t i = 1; i <= JOBQ_KAFKA_ENDED && i <= store->endings; i++) {
+		const struct jobq_kafka_ended *ended =
+		    &store->ended[(store->endings - i) % JOBQ_KAFKA_ENDED];
 
 		if (ended->epoch == event->epoch &&
 		    strcmp(ended->id, event->id.data) == 0)
@@ -86,10 +88,10 @@ answer_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
 		answer_alive(store, event, out);
 	else if (event->id.len == 0 || event->epoch == 0)
 		jobq_buf_puts(out, ",\"settled\":\"unknown\"");
-	else if ((ended = find_ended(store, event)) != NULL)
-		answer_ended(ended, event, out);
 	else if (jobq_kafka_job_of(store, event) != NULL)
 		jobq_buf_puts(out, ",\"settled\":true");
+	else if ((ended = find_ended(store, event)) != NULL)
+		answer_ended(ended, event, out);
 	else
 		jobq_buf_puts(out, is_known(store, event->id.data)
 				       ? ",\"settled\":\"stale\""

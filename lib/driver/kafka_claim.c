@@ -103,7 +103,8 @@ static bool
 is_ready(const struct jobq_kafka_job *job, int64_t now)
 {
 	return job->state == JOBQ_KAFKA_WAITING && job->end_state == NULL &&
-	       job->due_ms <= now;
+	       job->due_ms <= now &&
+	       !jobq_kafka_job_has_twin(job->part->store, job);
 }
 
 static void
@@ -123,7 +124,9 @@ count_waiting(struct claim *claim, int64_t *ready, size_t *waiting)
 		} else if (job->state == JOBQ_KAFKA_WAITING &&
 			   job->end_state == NULL) {
 			++*waiting;
-			if (claim->next_ms < 0 || wait < claim->next_ms)
+			/* What is due waits for its twin, not for a time. */
+			if (wait > 0 &&
+			    (claim->next_ms < 0 || wait < claim->next_ms))
 				claim->next_ms = wait;
 		}
 	}
@@ -257,6 +260,7 @@ reserve(
 	job->worker = jobq_xstrdup(claim->worker);
 	job->started = false;
 	job->sent_n = 0;
+	job->moved = NULL;
 }
 
 static enum jobq_status

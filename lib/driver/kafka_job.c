@@ -268,6 +268,20 @@ jobq_kafka_job_held(struct jobq_kafka *store, const char *id, int64_t epoch)
 	return job;
 }
 
+bool
+jobq_kafka_job_has_twin(
+    const struct jobq_kafka *store, const struct jobq_kafka_job *job)
+{
+	const struct jobq_kafka_job *other =
+	    store->by_id[jobq_kafka_hash(job->id)];
+
+	while (other != NULL &&
+	       (other == job || other->state == JOBQ_KAFKA_WAITING ||
+		   strcmp(other->id, job->id) != 0))
+		other = other->same_hash;
+	return other != NULL;
+}
+
 void
 jobq_kafka_job_record(const struct jobq_kafka_job *job, struct jobq_buf *out)
 {

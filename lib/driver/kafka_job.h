@@ -39,6 +39,9 @@ struct jobq_kafka_job {
 	int64_t sent_n;	       /* events up to this number are on their way */
 	size_t on_its_way;     /* records that are not delivered yet */
 	bool lost_some;	       /* a delivery failed: all is to be sent again */
+	const char *moved;     /* its next record is sent, and what it is by it:
+				* pending, or failed; NULL: none is */
+	bool too_large;	       /* to be put into a topic with its headers */
 	const char *end_state; /* of the ending that was sent; NULL: none */
 	enum jobq_event_kind ending;
 	int64_t end_n;
@@ -73,6 +76,13 @@ void jobq_kafka_job_free(struct jobq_kafka_job *job);
 /* The job with this id and epoch that was handed out; NULL: none. */
 struct jobq_kafka_job *jobq_kafka_job_held(
     struct jobq_kafka *store, const char *id, int64_t epoch);
+
+/*
+ * Whether another record with its id is being run: two runs of one id and epoch
+ * could not be told apart.
+ */
+bool jobq_kafka_job_has_twin(
+    const struct jobq_kafka *store, const struct jobq_kafka_job *job);
 
 /* Adds its record as it came. */
 void jobq_kafka_job_record(
