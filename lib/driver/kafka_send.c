@@ -23,6 +23,29 @@
 /* With a lease or a result a line has 2 MiB, and keys and headers beside it. */
 #define RECORD_BYTES "4194304"
 
+static bool
+is_size(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+	       code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+}
+
+/* What the job goes on as has to be sent again, as another if it is large. */
+static void
+note_failed(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const rd_kafka_message_t *message)
+{
+	if (strcmp(rd_kafka_topic_name(message->rkt),
+		store->settings.topic[JOBQ_KAFKA_EVENTS]) == 0)
+		return;
+	job->moved = NULL;
+	if (!is_size(message->err))
+		return;
+	/* It will be another record then. */
+	job->too_large = true;
+	store->why = RD_KAFKA_RESP_ERR__RETRY;
+}
+
 static void
 on_delivery(
     rd_kafka_t *client, const rd_kafka_message_t *message, void *context)
@@ -42,8 +65,10 @@ on_delivery(
 	if (job == NULL)
 		return;
 	job->on_its_way--;
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		job->lost_some = true;
+		note_failed(store, job, message);
+	}
 	/* It is not the store's any more. */
 	if (job->part == NULL && job->on_its_way == 0)
 		jobq_kafka_job_free(job);
@@ -175,6 +200,9 @@ jobq_kafka_send(struct jobq_kafka *store,
 		    code == RD_KAFKA_RESP_ERR_NO_ERROR;
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 			code = produce(store, record);
+		if (is_size(code) && record->job != NULL &&
+		    record->topic != JOBQ_KAFKA_EVENTS)
+			record->job->too_large = true;
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
 			store->on_their_way++;
 			if (record->job != NULL)

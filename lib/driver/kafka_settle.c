@@ -64,11 +64,33 @@ backoff_ms(const struct jobq_kafka_job *job, int64_t attempt)
 	return wait + wait * tenth / 1000;
 }
 
+/* So long a record may be too long for a topic when headers are added. */
+#define LARGE_BYTES 1000000
+
+/* What is kept of a dead letter that its topic does not take whole. */
+#define CUT_BYTES 65536
+
+/* Sends the job on as a new record; of a large one waits for what comes. */
+static enum jobq_status
+send_on(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_kafka_record *record, struct jobq_err *err)
+{
+	enum jobq_status status = jobq_kafka_send(store, record, err);
+
+	if (status != JOBQ_OK)
+		return status;
+	job->moved = job->end_state;
+	return record->value->len > LARGE_BYTES ? jobq_kafka_flush(store, err)
+						: JOBQ_OK;
+}
+
 /* The same job as a new record, due then. */
 static enum jobq_status
-send_again(struct jobq_kafka *store, struct jobq_kafka_job *job, int64_t failed,
-    int64_t snoozes, int64_t wait_ms, struct jobq_err *err)
+send_again(
+    struct jobq_kafka *store, struct jobq_kafka_job *job, struct jobq_err *err)
 {
+	bool snoozed =
+	    job->ending == JOBQ_EVENT_SNOOZED && job->snoozes < SNOOZES;
 	struct jobq_buf value = JOBQ_BUF_INIT;
 	struct jobq_kafka_record record = {
 		.topic = JOBQ_KAFKA_JOBS,
@@ -78,12 +100,10 @@ send_again(struct jobq_kafka *store, struct jobq_kafka_job *job, int64_t failed,
 	};
 	enum jobq_status status;
 
-	job->end_due_ms = jobq_wall_ms() + wait_ms;
-	job->end_state = "pending";
-	record.headers =
-	    jobq_kafka_job_headers(job, failed, snoozes, job->end_due_ms);
+	record.headers = jobq_kafka_job_headers(job, job->failed + !snoozed,
+	    job->snoozes + snoozed, job->end_due_ms);
 	jobq_kafka_job_record(job, &value);
-	status = jobq_kafka_send(store, &record, err);
+	status = send_on(store, job, &record, err);
 	jobq_buf_release(&value);
 	return status;
 }
@@ -101,25 +121,34 @@ send_dead(struct jobq_kafka *store, struct jobq_kafka_job *job,
 	};
 	enum jobq_status status;
 
-	job->end_state = "failed";
 	record.headers =
 	    jobq_kafka_job_headers(job, job->failed + 1, job->snoozes, 0);
 	rd_kafka_header_add(record.headers, "jobq-reason", -1, reason, -1);
 	jobq_kafka_job_record(job, &value);
-	status = jobq_kafka_send(store, &record, err);
+	if (job->too_large && value.len > CUT_BYTES) {
+		jobq_kafka_put_number(
+		    record.headers, "jobq-cut", (int64_t)value.len);
+		value.len = CUT_BYTES;
+	}
+	status = send_on(store, job, &record, err);
 	jobq_buf_release(&value);
 	return status;
 }
 
-/* Decides what an ending makes of its job, and sends what that needs. */
-static enum jobq_status
-decide(struct jobq_kafka *store, struct jobq_kafka_job *job,
-    const struct jobq_kafka_event *event, struct jobq_err *err)
+/* Decides what an ending makes of its job. */
+static void
+decide(struct jobq_kafka_job *job, const struct jobq_kafka_event *event)
 {
 	int64_t attempt = job->failed + 1, wait = event->retry_after_ms;
+	bool again = !job->too_large;
 
 	job->ending = event->kind;
 	job->end_n = event->n;
+	if (job->moved != NULL) {
+		/* A call that is made again: that is done already. */
+		job->end_state = job->moved;
+		return;
+	}
 	job->end_due_ms = 0;
 	if (event->kind == JOBQ_EVENT_COMPLETED) {
 		job->end_state = "completed";
@@ -128,20 +157,37 @@ decide(struct jobq_kafka *store, struct jobq_kafka_job *job,
 	} else if (event->kind == JOBQ_EVENT_RELEASED) {
 		job->end_state = "pending";
 		job->end_due_ms = job->due_ms > 0 ? job->due_ms : job->born_ms;
-	} else if (event->kind == JOBQ_EVENT_SNOOZED &&
+	} else if (again && event->kind == JOBQ_EVENT_SNOOZED &&
 		   job->snoozes < SNOOZES) {
-		return send_again(store, job, job->failed, job->snoozes + 1,
-		    wait < 0 ? SNOOZE_MS : wait, err);
-	} else if (!event->final && attempt < job->max_attempts) {
-		return send_again(store, job, attempt, job->snoozes,
-		    wait < 0 ? backoff_ms(job, attempt) : wait, err);
+		job->end_state = "pending";
+		job->end_due_ms =
+		    jobq_wall_ms() + (wait < 0 ? SNOOZE_MS : wait);
+	} else if (again && !event->final && attempt < job->max_attempts) {
+		job->end_state = "pending";
+		job->end_due_ms = jobq_wall_ms() +
+				  (wait < 0 ? backoff_ms(job, attempt) : wait);
 	} else {
-		return send_dead(store, job,
-		    event->reason.len > 0 ? event->reason.data
-					  : event->name.data,
-		    err);
+		job->end_state = "failed";
 	}
-	return JOBQ_OK;
+}
+
+/* Sends what the decision needs. */
+static enum jobq_status
+move(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_kafka_event *event, struct jobq_err *err)
+{
+	const char *reason =
+	    event->reason.len > 0 ? event->reason.data : event->name.data;
+
+	if (job->moved != NULL)
+		return JOBQ_OK;
+	if (strcmp(job->end_state, "failed") == 0)
+		return send_dead(store, job, reason, err);
+	/* What is released waits where it is. */
+	return strcmp(job->end_state, "pending") == 0 &&
+		       event->kind != JOBQ_EVENT_RELEASED
+		   ? send_again(store, job, err)
+		   : JOBQ_OK;
 }
 
 void
@@ -156,26 +202,31 @@ jobq_kafka_put_state(struct jobq_buf *out, const char *state, int64_t due_ms)
 	jobq_buf_printf(out, ",\"run_at\":\"%s\"", at);
 }
 
+/* An event as its record; JOBQ_EMPTY: others are not told of it. */
+static enum jobq_status
+form_event(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_buf *line, struct jobq_kafka_record *record,
+    struct jobq_err *err)
+{
+	record->topic = JOBQ_KAFKA_EVENTS;
+	record->key = job->id;
+	record->job = job;
+	return jobq_kafka_form_event(store,
+	    (struct jobq_span){ line->data, line->len }, record->value,
+	    &record->headers, err);
+}
+
 static enum jobq_status
 send_event(struct jobq_kafka *store, struct jobq_kafka_job *job,
     const struct jobq_buf *line, struct jobq_err *err)
 {
 	struct jobq_buf value = JOBQ_BUF_INIT;
-	struct jobq_kafka_record record = {
-		.topic = JOBQ_KAFKA_EVENTS,
-		.key = job->id,
-		.value = &value,
-		.job = job,
-	};
-	enum jobq_status status;
+	struct jobq_kafka_record record = { .value = &value };
+	enum jobq_status status = form_event(store, job, line, &record, err);
 
-	status = jobq_kafka_form_event(store,
-	    (struct jobq_span){ line->data, line->len }, &value,
-	    &record.headers, err);
 	if (status == JOBQ_OK)
 		status = jobq_kafka_send(store, &record, err);
 	jobq_buf_release(&value);
-	/* There are events that others are not told of. */
 	return status == JOBQ_EMPTY ? JOBQ_OK : status;
 }
 
@@ -195,13 +246,47 @@ send_cancelled(
 	return status;
 }
 
+/*
+ * Nothing is sent of an event that cannot be told, for another will take its
+ * place; so it is formed first.
+ */
+static enum jobq_status
+send_formed(struct jobq_kafka *store, struct jobq_kafka_job *job,
+    const struct jobq_kafka_event *event, struct jobq_err *err)
+{
+	bool ending = jobq_event_is_ending(event->kind);
+	struct jobq_buf line = JOBQ_BUF_INIT, value = JOBQ_BUF_INIT;
+	struct jobq_kafka_record record = { .value = &value };
+	enum jobq_status formed, status;
+
+	jobq_buf_add(&line, event->line.data, event->line.len);
+	if (ending)
+		jobq_kafka_put_state(&line, job->end_state, job->end_due_ms);
+	jobq_buf_putc(&line, '}');
+	formed = form_event(store, job, &line, &record, err);
+	jobq_buf_release(&line);
+	if (formed != JOBQ_OK && formed != JOBQ_EMPTY) {
+		job->end_state = NULL;
+		jobq_buf_release(&value);
+		return formed;
+	}
+	status = ending ? move(store, job, event, err) : JOBQ_OK;
+	if (status == JOBQ_OK && formed == JOBQ_OK)
+		status = jobq_kafka_send(store, &record, err);
+	else if (record.headers != NULL)
+		rd_kafka_headers_destroy(record.headers);
+	job->lost_some |= status != JOBQ_OK;
+	jobq_buf_release(&value);
+	return status;
+}
+
 static enum jobq_status
 send_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
     struct jobq_buf *out, struct jobq_err *err)
 {
 	struct jobq_kafka_job *job = jobq_kafka_job_of(store, event);
-	struct jobq_buf value = JOBQ_BUF_INIT;
-	enum jobq_status status = JOBQ_OK;
+	bool ending = jobq_event_is_ending(event->kind), large;
+	enum jobq_status status;
 
 	(void)out;
 	if (job == NULL || event->kind == JOBQ_EVENT_ALIVE ||
@@ -209,25 +294,22 @@ send_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
 		return JOBQ_OK;
 	if (event->kind == JOBQ_EVENT_STARTED)
 		job->started = true;
-	jobq_buf_add(&value, event->line.data, event->line.len);
-	if (jobq_event_is_ending(event->kind)) {
-		status = decide(store, job, event, err);
-		if (status == JOBQ_OK)
-			jobq_kafka_put_state(
-			    &value, job->end_state, job->end_due_ms);
+	large = job->too_large;
+	if (ending)
+		decide(job, event);
+	status = send_formed(store, job, event, err);
+	if (ending && status != JOBQ_OK && job->too_large && !large) {
+		decide(job, event);
+		status = send_formed(store, job, event, err);
 	}
-	jobq_buf_putc(&value, '}');
-	if (status == JOBQ_OK)
-		status = send_event(store, job, &value, err);
-	if (status == JOBQ_OK && job->end_state != NULL && job->stopping &&
+	if (status == JOBQ_OK && ending && job->stopping &&
 	    event->kind != JOBQ_EVENT_COMPLETED &&
-	    event->kind != JOBQ_EVENT_CANCELLED)
+	    event->kind != JOBQ_EVENT_CANCELLED) {
 		status = send_cancelled(store, job, err);
-	if (status != JOBQ_OK)
-		job->lost_some = true;
-	else if (event->n > job->sent_n)
+		job->lost_some |= status != JOBQ_OK;
+	}
+	if (status == JOBQ_OK && event->n > job->sent_n)
 		job->sent_n = event->n;
-	jobq_buf_release(&value);
 	return status;
 }
 
@@ -247,10 +329,15 @@ jobq_kafka_end(struct jobq_kafka *store, struct jobq_kafka_job *job,
 	enum jobq_status status = JOBQ_OK;
 
 	job->ending = kind;
-	job->end_state = "cancelled";
+	job->end_state = kind == JOBQ_EVENT_FAILED ? "failed" : "cancelled";
 	job->end_n = 0;
-	if (kind == JOBQ_EVENT_FAILED)
+	if (kind == JOBQ_EVENT_FAILED && job->moved == NULL) {
+		bool large = job->too_large;
+
 		status = send_dead(store, job, reason, err);
+		if (status != JOBQ_OK && job->too_large && !large)
+			status = send_dead(store, job, reason, err);
+	}
 	jobq_event_begin(
 	    &line, kind, job->id, job->epoch, job->worker, JOBQ_ABSENT);
 	jobq_buf_printf(&line, ",\"reason\":\"%s\"", reason);
