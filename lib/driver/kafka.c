@@ -21,6 +21,7 @@
 #include "kafka_view.h"
 #include "kafka_wire.h"
 
+#include "clock.h"
 #include "line.h"
 #include "text_lines.h"
 
@@ -106,6 +107,9 @@ kafka_fd(void *handle)
 	return store->bell;
 }
 
+/* What goes to others is committed first, for so long at most. */
+#define HEAR_MS 1000
+
 /* What there is to hear is heard by the call that follows. */
 static void
 kafka_heard(void *handle)
@@ -115,6 +119,7 @@ kafka_heard(void *handle)
 
 	if (read(store->bell, &rung, sizeof rung) < 0)
 		return;
+	store->deadline = jobq_mono_ms() + HEAR_MS;
 	if (store->consumer != NULL)
 		jobq_kafka_poll(store, 0);
 	jobq_kafka_listen_turn(store);

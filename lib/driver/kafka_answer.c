@@ -62,7 +62,9 @@ static void
 answer_ended(const struct jobq_kafka_ended *ended,
     const struct jobq_kafka_event *event, struct jobq_buf *out)
 {
-	bool ours = strcmp(ended->worker, event->worker.data) == 0;
+	/* What is lost another runs once more, in a higher epoch. */
+	bool ours =
+	    !ended->lost && strcmp(ended->worker, event->worker.data) == 0;
 
 	if (ours && jobq_event_is_ending(event->kind) &&
 	    event->kind == ended->kind) {

@@ -441,7 +441,12 @@ take_jobs(struct claim *claim, struct jobq_err *err)
 	status = reserve_all(claim, err);
 	if (status == JOBQ_OK)
 		status = jobq_kafka_apply(store, err);
-	return status == JOBQ_OK ? jobq_kafka_commit(store, err) : status;
+	if (status == JOBQ_OK)
+		status = jobq_kafka_commit(store, err);
+	/* Now, for what has changed in the group comes by a poll. */
+	if (status != JOBQ_OK)
+		jobq_kafka_poll(store, 0);
+	return status;
 }
 
 enum jobq_status

@@ -11,6 +11,7 @@
 #include "kafka_wire.h"
 
 #include "clock.h"
+#include "id.h"
 #include "log.h"
 #include "mem.h"
 
@@ -21,6 +22,9 @@
 #include "banned.h"
 
 #define BACK_MS 3600000
+
+/* So many are remembered, the newest ones. */
+#define CANCELS 50000
 
 /* What was asked to be cancelled, and when. */
 struct jobq_kafka_cancel {
@@ -39,6 +43,7 @@ drop_oldest(struct jobq_kafka *store)
 	while (*link != cancel)
 		link = &(*link)->same_hash;
 	*link = cancel->same_hash;
+	store->cancels--;
 	store->cancel_first = cancel->next;
 	if (store->cancel_first == NULL)
 		store->cancel_last = NULL;
@@ -49,20 +54,30 @@ static void
 note_cancel(struct jobq_kafka *store, const char *id, int64_t at_ms)
 {
 	size_t len = strlen(id) + 1;
-	struct jobq_kafka_cancel *cancel = jobq_xmalloc(sizeof *cancel + len);
 	struct jobq_kafka_cancel **head =
 	    &store->cancel_by_id[jobq_kafka_hash(id)];
+	struct jobq_kafka_cancel *cancel = *head;
 
+	while (cancel != NULL && strcmp(cancel->id, id) != 0)
+		cancel = cancel->same_hash;
+	if (cancel != NULL) {
+		if (cancel->at_ms < at_ms)
+			cancel->at_ms = at_ms;
+		return;
+	}
+	cancel = jobq_xmalloc(sizeof *cancel + len);
 	*cancel = (struct jobq_kafka_cancel){ *head, NULL, at_ms };
 	memcpy(cancel->id, id, len);
 	*head = cancel;
+	store->cancels++;
 	if (store->cancel_last != NULL)
 		store->cancel_last->next = cancel;
 	else
 		store->cancel_first = cancel;
 	store->cancel_last = cancel;
-	while (store->cancel_first->at_ms < jobq_wall_ms() - 2 * BACK_MS &&
-	       store->cancel_first != store->cancel_last)
+	while (store->cancel_first != store->cancel_last &&
+	       (store->cancels > CANCELS ||
+		   store->cancel_first->at_ms < jobq_wall_ms() - 2 * BACK_MS))
 		drop_oldest(store);
 }
 
@@ -95,13 +110,23 @@ take_record(struct jobq_kafka *store, const rd_kafka_message_t *message)
 	    jobq_object_scan(&members, text.data, text.len, NULL) == JOBQ_OK &&
 	    jobq_kafka_text(&members, "event", &event, NULL) == JOBQ_OK &&
 	    jobq_kafka_text(&members, "id", &id, NULL) == JOBQ_OK &&
-	    strcmp(event.data, "cancel") == 0 && id.len > 0)
+	    strcmp(event.data, "cancel") == 0 && jobq_id_valid(id.data, id.len))
 		note_cancel(
 		    store, id.data, rd_kafka_message_timestamp(message, &type));
 	jobq_object_release(&members);
 	jobq_buf_release(&text);
 	jobq_buf_release(&event);
 	jobq_buf_release(&id);
+}
+
+static void
+note_end(struct jobq_kafka *store, int32_t part)
+{
+	if (part < 0 || part >= store->control_parts ||
+	    store->control_ended[part])
+		return;
+	store->control_ended[part] = true;
+	store->control_ends++;
 }
 
 void
@@ -113,7 +138,7 @@ jobq_kafka_listen_turn(struct jobq_kafka *store)
 		return;
 	while ((message = rd_kafka_consume_queue(store->control, 0)) != NULL) {
 		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			store->control_ends++;
+			note_end(store, message->partition);
 		else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			take_record(store, message);
 		rd_kafka_message_destroy(message);
@@ -154,6 +179,8 @@ start(struct jobq_kafka *store)
 	    rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t code = find_offsets(store, list);
 
+	store->control_ended = jobq_xcalloc(
+	    (size_t)store->control_parts + 1, sizeof *store->control_ended);
 	store->control = jobq_kafka_reader_queue(store, store->listener);
 	for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR;
 	     i++)
@@ -176,6 +203,8 @@ jobq_kafka_listen_stop(struct jobq_kafka *store)
 	store->listener = NULL;
 	store->control = NULL;
 	store->control_parts = store->control_ends = 0;
+	free(store->control_ended);
+	store->control_ended = NULL;
 }
 
 enum jobq_status

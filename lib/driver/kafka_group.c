@@ -15,7 +15,7 @@
  * Partitions go to others by and by (cooperative-sticky), so that a worker that
  * comes stops only what it gets.
  */
-#include "kafka_job.h"
+#include "kafka_settle.h"
 #include "kafka_wire.h"
 
 #include "clock.h"
@@ -78,6 +78,7 @@ remove_part(struct jobq_kafka *store, struct jobq_kafka_part *part)
 	size_t i = 0;
 
 	forget_jobs(store, part);
+	jobq_kafka_lose_endings(store, part->number);
 	while (store->part[i] != part)
 		i++;
 	store->part[i] = store->part[--store->parts];
@@ -133,25 +134,42 @@ list_commit(rd_kafka_topic_partition_list_t *list, struct jobq_kafka_part *part)
 	entry->metadata = jobq_buf_detach(&text);
 }
 
-/* One exchange with the group's coordinator. */
+/* What became of the commit that is on its way. */
+static rd_kafka_resp_err_t
+commit_answer(struct jobq_kafka *store)
+{
+	rd_kafka_event_t *event =
+	    rd_kafka_queue_poll(store->commits, jobq_kafka_left(store));
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+
+	if (event != NULL) {
+		code = rd_kafka_event_error(event);
+		store->committing = false;
+	}
+	rd_kafka_event_destroy(event);
+	return code;
+}
+
+/*
+ * One exchange with the group's coordinator. librdkafka sends a commit again
+ * that was not answered, maybe behind a later one: so there is never a second
+ * one on its way, or the older would count at last.
+ */
 static rd_kafka_resp_err_t
 commit_once(struct jobq_kafka *store, rd_kafka_topic_partition_list_t *list)
 {
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(store->consumer);
 	rd_kafka_resp_err_t code;
-	rd_kafka_event_t *event;
 
-	code = rd_kafka_commit_queue(store->consumer, list, queue, NULL, NULL);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		event = rd_kafka_queue_poll(queue, jobq_kafka_left(store));
-		if (event == NULL)
-			code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-		else
-			code = rd_kafka_event_error(event);
-		rd_kafka_event_destroy(event);
-	}
-	rd_kafka_queue_destroy(queue);
-	return code;
+	if (store->committing)
+		commit_answer(store);
+	if (store->committing)
+		return RD_KAFKA_RESP_ERR__TIMED_OUT;
+	code = rd_kafka_commit_queue(
+	    store->consumer, list, store->commits, NULL, NULL);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return code;
+	store->committing = true;
+	return commit_answer(store);
 }
 
 enum jobq_status
@@ -166,15 +184,15 @@ jobq_kafka_commit(struct jobq_kafka *store, struct jobq_err *err)
 			list_commit(list, store->part[i]);
 	if (list->cnt > 0)
 		code = commit_once(store, list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
 		for (size_t i = 0; i < store->parts; i++)
 			store->part[i]->dirty = false;
+		store->committed = store->endings;
+	}
 	rd_kafka_topic_partition_list_destroy(list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return JOBQ_OK;
-	/* What has changed in the group comes by the next poll. */
-	jobq_kafka_poll(store, 0);
-	return jobq_kafka_failed(store, code, "commit", err);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		   ? JOBQ_OK
+		   : jobq_kafka_failed(store, code, "commit", err);
 }
 
 /* --- what the group tells ------------------------------------------------ */
@@ -218,6 +236,9 @@ assign(struct jobq_kafka *store, rd_kafka_topic_partition_list_t *list)
 	    rd_kafka_committed(store->consumer, list, COMMITTED_MS);
 	rd_kafka_error_t *error;
 
+	for (int i = 0; i < list->cnt; i++)
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			code = list->elems[i].err;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		/*
 		 * Without it jobs could be run again that have ended: take
@@ -353,7 +374,9 @@ make_consumer(struct jobq_kafka *store, struct jobq_err *err)
 	if (status != JOBQ_OK)
 		return status;
 	rd_kafka_poll_set_consumer(store->consumer);
+	store->commits = rd_kafka_queue_new(store->consumer);
 	store->news = rd_kafka_queue_get_consumer(store->consumer);
+	store->joined = true;
 	rd_kafka_queue_io_event_enable(
 	    store->news, store->bell, &one, sizeof one);
 	topics = rd_kafka_topic_partition_list_new(1);
@@ -367,11 +390,11 @@ make_consumer(struct jobq_kafka *store, struct jobq_err *err)
 }
 
 void
-jobq_kafka_leave(struct jobq_kafka *store)
+jobq_kafka_leave(struct jobq_kafka *store, bool dying)
 {
 	if (store->consumer == NULL)
 		return;
-	store->leaving = true;
+	store->leaving = dying;
 	rd_kafka_consumer_close(store->consumer);
 	store->leaving = false;
 	while (store->parts > 0)
@@ -379,6 +402,8 @@ jobq_kafka_leave(struct jobq_kafka *store)
 	free(store->part);
 	store->part = NULL;
 	store->part_cap = 0;
+	rd_kafka_queue_destroy(store->commits);
+	store->committing = false;
 	rd_kafka_queue_destroy(store->news);
 	rd_kafka_destroy(store->consumer);
 	store->consumer = NULL;
@@ -408,6 +433,6 @@ jobq_kafka_join(struct jobq_kafka *store, struct jobq_err *err)
 		    jobq_kafka_failed(store, code, "be one of the group", err);
 	/* The next call begins anew; a message to be read again is not lost. */
 	if (status != JOBQ_OK)
-		jobq_kafka_leave(store);
+		jobq_kafka_leave(store, false);
 	return status;
 }

@@ -75,25 +75,31 @@ struct jobq_kafka {
 
 	rd_kafka_t *consumer; /* of the jobs, in the group; NULL: not yet */
 	rd_kafka_queue_t *news;
+	rd_kafka_queue_t *commits; /* their answers */
+	bool committing;	   /* one is on its way */
 	struct jobq_kafka_part **part;
 	size_t parts, part_cap;
 	bool assigned; /* the group has told what is ours, be it nothing */
 	struct jobq_kafka_job *first, *last;
 	struct jobq_kafka_job *by_id[JOBQ_KAFKA_HASH];
 	size_t jobs, waiting;
-	bool leaving;
+	bool leaving;		   /* for good, maybe without a runner */
+	bool joined;		   /* it has claimed once */
 	rd_kafka_resp_err_t fatal; /* the group is over for us, and why */
 
 	rd_kafka_t *listener; /* of the control topic, without a group */
 	rd_kafka_queue_t *control;
 	int control_parts;
 	int control_ends; /* of which the end was reached once */
+	bool *control_ended;
+	size_t cancels;
 	struct jobq_kafka_cancel *cancel_first, *cancel_last;
 	struct jobq_kafka_cancel *cancel_by_id[JOBQ_KAFKA_HASH];
 
 	struct jobq_kafka_view *view;	/* NULL: nobody has asked */
 	struct jobq_kafka_ended *ended; /* the newest ones */
 	size_t endings;			/* all that there were */
+	size_t committed;		/* of them, from the first on */
 	int bell; /* an eventfd that librdkafka writes to; -1: none */
 };
 

@@ -371,7 +371,7 @@ jobq_kafka_close(void *handle)
 	struct jobq_kafka_settings *settings = &store->settings;
 
 	store->deadline = jobq_mono_ms() + 2000;
-	jobq_kafka_leave(store);
+	jobq_kafka_leave(store, true);
 	jobq_kafka_listen_stop(store);
 	jobq_kafka_view_close(store);
 	jobq_kafka_producer_close(store);

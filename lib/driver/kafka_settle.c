@@ -376,7 +376,21 @@ remember(struct jobq_kafka *store, const struct jobq_kafka_job *job)
 		.due_ms = job->end_due_ms,
 		.kind = job->ending,
 		.state = job->end_state,
+		.part = job->part->number,
 	};
+}
+
+void
+jobq_kafka_lose_endings(struct jobq_kafka *store, int32_t part)
+{
+	size_t from = store->committed;
+
+	if (store->endings > JOBQ_KAFKA_ENDED &&
+	    from < store->endings - JOBQ_KAFKA_ENDED)
+		from = store->endings - JOBQ_KAFKA_ENDED;
+	for (size_t i = from; i < store->endings; i++)
+		if (store->ended[i % JOBQ_KAFKA_ENDED].part == part)
+			store->ended[i % JOBQ_KAFKA_ENDED].lost = true;
 }
 
 /* It waits again, its claim taken back. */
@@ -449,7 +463,7 @@ jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
 {
 	enum jobq_status status;
 
-	if (store->consumer == NULL)
+	if (!store->joined)
 		return jobq_fail(err, JOBQ_UNSUPPORTED,
 		    "a log has no leases, so a job can only be settled where "
 		    "it was claimed: use the ring (jobq-work, or jobq-claim "

@@ -15,6 +15,8 @@ struct jobq_kafka_ended {
 	int64_t due_ms;
 	enum jobq_event_kind kind;
 	const char *state;
+	int32_t part;
+	bool lost; /* its partition went before it was committed */
 };
 
 /* An event of a request, its strings decoded. */
@@ -50,6 +52,9 @@ struct jobq_kafka_job *jobq_kafka_job_of(
 /* Adds the state of a job that ended, and when one that is pending is due. */
 void jobq_kafka_put_state(
     struct jobq_buf *out, const char *state, int64_t due_ms);
+
+/* What has ended in a partition that is gone, and is not committed. */
+void jobq_kafka_lose_endings(struct jobq_kafka *store, int32_t part);
 
 /*
  * The steps of settling, as kafka_settle.c tells them; a commit is between the

@@ -50,7 +50,12 @@ void jobq_kafka_put_number(
 /* --- kafka_group.c --- */
 enum jobq_status jobq_kafka_join(
     struct jobq_kafka *store, struct jobq_err *err);
-void jobq_kafka_leave(struct jobq_kafka *store);
+
+/*
+ * Lets go of all partitions. Dying: of jobs that have started and did not end
+ * the runner may be dead, and that is counted.
+ */
+void jobq_kafka_leave(struct jobq_kafka *store, bool dying);
 
 /* Lets librdkafka tell what there is to tell; waits for at most wait_ms. */
 void jobq_kafka_poll(struct jobq_kafka *store, int wait_ms);
