@@ -100,6 +100,17 @@ jobq_offsets_take(struct jobq_offsets *offsets, int64_t offset)
 	return !entry.finished;
 }
 
+bool
+jobq_offsets_ahead(struct jobq_offsets *offsets, int64_t offset)
+{
+	if (offset < offsets->next || offsets->told.count > 0)
+		return false;
+	list_add(
+	    &offsets->told, (struct jobq_offset){
+				.offset = offset, .claims = 1, .ahead = true });
+	return true;
+}
+
 struct jobq_offset *
 jobq_offsets_find(struct jobq_offsets *offsets, int64_t offset)
 {

@@ -1,9 +1,10 @@
 /*
  * The answers to events that were settled: what was sent is delivered by now,
- * and has taken effect.
+ * and has taken effect. And what a ring is told of the jobs that it holds.
  */
 #include "kafka_settle.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "banned.h"
@@ -108,4 +109,48 @@ jobq_kafka_settle_answer(struct jobq_kafka *store,
     struct jobq_err *err)
 {
 	return jobq_kafka_each_event(store, request, answer_one, out, err);
+}
+
+static void
+put_stop(
+    struct jobq_buf *out, const char *id, int64_t epoch, const char *reason)
+{
+	jobq_buf_printf(out,
+	    "{\"event\":\"stop\",\"id\":\"%s\",\"epoch\":%" PRId64
+	    ",\"reason\":\"%s\"}\n",
+	    id, epoch, reason);
+}
+
+enum jobq_status
+jobq_kafka_look_at_held(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_buf *out,
+    struct jobq_err *err)
+{
+	const struct jobq_span *held = jobq_kafka_get(request, "held");
+	struct jobq_buf id = JOBQ_BUF_INIT;
+	enum jobq_status status = JOBQ_OK;
+	struct jobq_span pair;
+	size_t cursor = 0;
+
+	while (held != NULL && status == JOBQ_OK &&
+	       jobq_json_element(*held, &cursor, &pair)) {
+		struct jobq_kafka_job *job;
+		int64_t epoch = 0;
+
+		if (!jobq_kafka_pair(pair, &id, &epoch)) {
+			status = jobq_fail(err, JOBQ_INVALID,
+			    "\"held\" must be a list of [id, epoch]");
+			continue;
+		}
+		job = jobq_kafka_job_held(store, id.data, epoch);
+		if (job == NULL) {
+			put_stop(out, id.data, epoch, "lost");
+		} else if (jobq_kafka_is_cancelled(
+			       store, job->id, job->born_ms)) {
+			job->stopping = true;
+			put_stop(out, id.data, epoch, "cancel");
+		}
+	}
+	jobq_buf_release(&id);
+	return status;
 }

@@ -2,7 +2,9 @@
  * Claiming: what has ended is settled, messages are read as far as there are
  * places, and the claims are committed before anybody is told of them. So each
  * run of a job has an epoch that no other has, also after a crash: how often
- * its record was claimed, on top of the epoch that the record came with.
+ * its record was claimed, on top of the epoch that the record came with. Where
+ * nothing waits one claim is counted and committed ahead, and what is read then
+ * is handed out at once, its commit on its way.
  *
  * Of a record's claims those that came to no end are those of workers that
  * died. The fourth time the job is a dead letter.
@@ -43,6 +45,7 @@ struct claim {
 	struct jobq_kafka *store;
 	const struct jobq_object *request;
 	int64_t limit, taken;
+	int64_t unsure;	 /* claims that are not committed yet */
 	int64_t next_ms; /* the least time until a waiting job is due; -1 */
 	char *worker;
 	bool ring;
@@ -251,7 +254,13 @@ static void
 reserve(
     struct claim *claim, struct jobq_kafka_job *job, struct jobq_offset *known)
 {
-	known->claims++;
+	if (!known->ahead)
+		known->claims++;
+	if (!known->ahead || !job->part->ahead_sure)
+		claim->unsure++;
+	if (known->ahead)
+		job->part->ahead = job->part->ahead_sure = false;
+	known->ahead = false;
 	known->open++;
 	job->part->dirty = true;
 	job->epoch = job->before_epoch + known->claims;
@@ -261,6 +270,23 @@ reserve(
 	job->started = false;
 	job->sent_n = 0;
 	job->moved = NULL;
+}
+
+/*
+ * Where nothing waits the next claim is counted already, so that the job that
+ * comes need not wait for a commit.
+ */
+static void
+count_ahead(struct jobq_kafka *store)
+{
+	for (size_t i = 0; i < store->parts; i++) {
+		struct jobq_kafka_part *part = store->part[i];
+
+		if (part->ahead || part->next < part->end ||
+		    !jobq_offsets_ahead(&part->offsets, part->next))
+			continue;
+		part->ahead = part->dirty = true;
+	}
 }
 
 static enum jobq_status
@@ -278,8 +304,10 @@ reserve_all(struct claim *claim, struct jobq_err *err)
 		next = job->next;
 		if (reserved >= claim->limit)
 			break;
-		if (job->state == JOBQ_KAFKA_RESERVED)
+		if (job->state == JOBQ_KAFKA_RESERVED) {
 			reserved++;
+			claim->unsure++;
+		}
 		if (!is_ready(job, now))
 			continue;
 		known = jobq_offsets_find(&job->part->offsets, job->offset);
@@ -289,6 +317,8 @@ reserve_all(struct claim *claim, struct jobq_err *err)
 			reserved++;
 		}
 	}
+	if (status == JOBQ_OK && reserved < claim->limit)
+		count_ahead(claim->store);
 	return status;
 }
 
@@ -319,50 +349,6 @@ hand_over_all(struct claim *claim)
 	     job = job->next)
 		if (job->state == JOBQ_KAFKA_RESERVED)
 			hand_over(claim, job);
-}
-
-/* --- what is held -------------------------------------------------------- */
-
-static void
-put_stop(struct claim *claim, const char *id, int64_t epoch, const char *reason)
-{
-	jobq_buf_printf(claim->out,
-	    "{\"event\":\"stop\",\"id\":\"%s\",\"epoch\":%" PRId64
-	    ",\"reason\":\"%s\"}\n",
-	    id, epoch, reason);
-}
-
-/* Of what the ring holds: what is lost, and what is to be cancelled. */
-static enum jobq_status
-look_at_held(struct claim *claim, struct jobq_err *err)
-{
-	const struct jobq_span *held = jobq_kafka_get(claim->request, "held");
-	struct jobq_buf id = JOBQ_BUF_INIT;
-	enum jobq_status status = JOBQ_OK;
-	struct jobq_span pair;
-	size_t cursor = 0;
-
-	while (held != NULL && status == JOBQ_OK &&
-	       jobq_json_element(*held, &cursor, &pair)) {
-		struct jobq_kafka_job *job;
-		int64_t epoch = 0;
-
-		if (!jobq_kafka_pair(pair, &id, &epoch)) {
-			status = jobq_fail(err, JOBQ_INVALID,
-			    "\"held\" must be a list of [id, epoch]");
-			continue;
-		}
-		job = jobq_kafka_job_held(claim->store, id.data, epoch);
-		if (job == NULL) {
-			put_stop(claim, id.data, epoch, "lost");
-		} else if (jobq_kafka_is_cancelled(
-			       claim->store, job->id, job->born_ms)) {
-			job->stopping = true;
-			put_stop(claim, id.data, epoch, "cancel");
-		}
-	}
-	jobq_buf_release(&id);
-	return status;
 }
 
 /* --- the verb ------------------------------------------------------------ */
@@ -442,7 +428,9 @@ take_jobs(struct claim *claim, struct jobq_err *err)
 	if (status == JOBQ_OK)
 		status = jobq_kafka_apply(store, err);
 	if (status == JOBQ_OK)
-		status = jobq_kafka_commit(store, err);
+		status = jobq_kafka_commit(store,
+		    claim->unsure > 0 || store->committed != store->endings,
+		    err);
 	/* Now, for what has changed in the group comes by a poll. */
 	if (status != JOBQ_OK)
 		jobq_kafka_poll(store, 0);
@@ -476,7 +464,7 @@ jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
 		status = jobq_kafka_settle_answer(store, request, out, err);
 	if (status == JOBQ_OK) {
 		jobq_buf_add(out, claim.failed.data, claim.failed.len);
-		status = look_at_held(&claim, err);
+		status = jobq_kafka_look_at_held(store, request, out, err);
 	}
 	if (status == JOBQ_OK) {
 		hand_over_all(&claim);

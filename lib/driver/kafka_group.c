@@ -156,7 +156,8 @@ commit_answer(struct jobq_kafka *store)
  * one on its way, or the older would count at last.
  */
 static rd_kafka_resp_err_t
-commit_once(struct jobq_kafka *store, rd_kafka_topic_partition_list_t *list)
+commit_once(
+    struct jobq_kafka *store, bool waits, rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_resp_err_t code;
 
@@ -169,11 +170,11 @@ commit_once(struct jobq_kafka *store, rd_kafka_topic_partition_list_t *list)
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return code;
 	store->committing = true;
-	return commit_answer(store);
+	return waits ? commit_answer(store) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 enum jobq_status
-jobq_kafka_commit(struct jobq_kafka *store, struct jobq_err *err)
+jobq_kafka_commit(struct jobq_kafka *store, bool waits, struct jobq_err *err)
 {
 	rd_kafka_topic_partition_list_t *list =
 	    rd_kafka_topic_partition_list_new((int)store->parts);
@@ -183,10 +184,12 @@ jobq_kafka_commit(struct jobq_kafka *store, struct jobq_err *err)
 		if (store->part[i]->dirty)
 			list_commit(list, store->part[i]);
 	if (list->cnt > 0)
-		code = commit_once(store, list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		for (size_t i = 0; i < store->parts; i++)
+		code = commit_once(store, waits, list);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && waits) {
+		for (size_t i = 0; i < store->parts; i++) {
 			store->part[i]->dirty = false;
+			store->part[i]->ahead_sure = store->part[i]->ahead;
+		}
 		store->committed = store->endings;
 	}
 	rd_kafka_topic_partition_list_destroy(list);
@@ -295,7 +298,7 @@ revoke(struct jobq_kafka *store, const rd_kafka_topic_partition_list_t *list)
 	}
 	if (!rd_kafka_assignment_lost(store->consumer) &&
 	    jobq_kafka_left(store) > 0)
-		jobq_kafka_commit(store, NULL);
+		jobq_kafka_commit(store, true, NULL);
 	for (int i = 0; i < list->cnt; i++) {
 		struct jobq_kafka_part *part =
 		    find_part(store, list->elems[i].partition);

@@ -474,7 +474,7 @@ jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
 	if (status == JOBQ_OK)
 		status = jobq_kafka_apply(store, err);
 	if (status == JOBQ_OK)
-		status = jobq_kafka_commit(store, err);
+		status = jobq_kafka_commit(store, true, err);
 	return status == JOBQ_OK
 		   ? jobq_kafka_settle_answer(store, request, out, err)
 		   : status;

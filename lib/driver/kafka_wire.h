@@ -60,9 +60,12 @@ void jobq_kafka_leave(struct jobq_kafka *store, bool dying);
 /* Lets librdkafka tell what there is to tell; waits for at most wait_ms. */
 void jobq_kafka_poll(struct jobq_kafka *store, int wait_ms);
 
-/* Commits what is to be committed in partitions that are dirty. */
+/*
+ * Commits what is to be committed in partitions that are dirty. With waits
+ * false it is sent, and what became of it is for the next one to find out.
+ */
 enum jobq_status jobq_kafka_commit(
-    struct jobq_kafka *store, struct jobq_err *err);
+    struct jobq_kafka *store, bool waits, struct jobq_err *err);
 
 /* --- kafka_reader.c --- */
 enum jobq_status jobq_kafka_reader_open(

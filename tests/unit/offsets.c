@@ -164,6 +164,34 @@ JOBQ_TEST(offsets_what_was_told_stays_told_until_it_is_taken)
 	jobq_offsets_release(&offsets);
 }
 
+JOBQ_TEST(offsets_a_claim_may_be_counted_ahead)
+{
+	struct jobq_offsets offsets;
+	struct jobq_buf text = JOBQ_BUF_INIT;
+
+	jobq_offsets_init(&offsets, 7);
+	check(!jobq_offsets_ahead(&offsets, 6));
+	check(jobq_offsets_ahead(&offsets, 7));
+	check(!jobq_offsets_ahead(&offsets, 8));
+	jobq_offsets_write(&offsets, 4096, &text);
+	check_str(text.data, "jobq:1 0:1");
+	check(jobq_offsets_take(&offsets, 7));
+	check(jobq_offsets_find(&offsets, 7)->ahead);
+	check_int(jobq_offsets_find(&offsets, 7)->claims, 1);
+	check_int(jobq_offsets_find(&offsets, 7)->open, 0);
+	/* Whoever goes on does not give that claim again. */
+	check(jobq_offsets_ahead(&offsets, 8));
+	restart(&offsets, 4096);
+	check(jobq_offsets_take(&offsets, 7));
+	check(!jobq_offsets_find(&offsets, 7)->ahead);
+	check_int(jobq_offsets_find(&offsets, 7)->claims, 1);
+	/* An offset that is passed by takes its claim with it. */
+	check(jobq_offsets_take(&offsets, 9));
+	check_int(jobq_offsets_find(&offsets, 9)->claims, 0);
+	jobq_buf_release(&text);
+	jobq_offsets_release(&offsets);
+}
+
 JOBQ_TEST(offsets_a_text_that_is_not_ours_tells_nothing)
 {
 	static const char *const texts[] = { "", "jobq", "jobq:2 0:1",
