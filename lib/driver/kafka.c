@@ -31,6 +31,9 @@
 
 #include "banned.h"
 
+/* What goes to others is committed first, for so long at most. */
+#define HEAR_MS 1000
+
 static enum jobq_status
 answer(struct jobq_kafka *store, const char *verb, const char *request,
     size_t len, const struct jobq_object *members, struct jobq_buf *out,
@@ -102,13 +105,15 @@ kafka_call(void *handle, const char *verb, const char *request, size_t len,
 static int
 kafka_fd(void *handle)
 {
-	const struct jobq_kafka *store = handle;
+	struct jobq_kafka *store = handle;
 
+	/* Who only looks, and listens before that, has to be at the log. */
+	if (store->mode == JOBQ_STORE_READ && store->view == NULL) {
+		store->deadline = jobq_mono_ms() + HEAR_MS;
+		jobq_kafka_view_look(store, NULL);
+	}
 	return store->bell;
 }
-
-/* What goes to others is committed first, for so long at most. */
-#define HEAR_MS 1000
 
 /* What there is to hear is heard by the call that follows. */
 static void
@@ -123,6 +128,8 @@ kafka_heard(void *handle)
 	if (store->consumer != NULL)
 		jobq_kafka_poll(store, 0);
 	jobq_kafka_listen_turn(store);
+	if (store->view != NULL)
+		jobq_kafka_view_look(store, NULL);
 }
 
 static bool

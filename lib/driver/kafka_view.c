@@ -250,10 +250,8 @@ add_line(void *context, const char *line, size_t len, struct jobq_err *err)
 }
 
 enum jobq_status
-jobq_kafka_ask_view(struct jobq_kafka *store, enum jobq_verb verb,
-    const char *request, size_t len, struct jobq_buf *out, struct jobq_err *err)
+jobq_kafka_view_look(struct jobq_kafka *store, struct jobq_err *err)
 {
-	const struct jobq_buf text = { (char *)(uintptr_t)request, len, 0 };
 	enum jobq_status status = JOBQ_OK;
 
 	if (store->view == NULL) {
@@ -262,11 +260,20 @@ jobq_kafka_ask_view(struct jobq_kafka *store, enum jobq_verb verb,
 	}
 	if (status == JOBQ_OK)
 		status = jobq_kafka_view_refresh(store, err);
-	if (status == JOBQ_OK)
-		status = jobq_kafka_view_call(
-		    store, verb, &text, add_line, out, err);
 	/* What could not be written is to be read again. */
 	if (status != JOBQ_OK)
 		jobq_kafka_view_close(store);
 	return status;
+}
+
+enum jobq_status
+jobq_kafka_ask_view(struct jobq_kafka *store, enum jobq_verb verb,
+    const char *request, size_t len, struct jobq_buf *out, struct jobq_err *err)
+{
+	const struct jobq_buf text = { (char *)(uintptr_t)request, len, 0 };
+	enum jobq_status status = jobq_kafka_view_look(store, err);
+
+	return status == JOBQ_OK ? jobq_kafka_view_call(
+				       store, verb, &text, add_line, out, err)
+				 : status;
 }

@@ -25,6 +25,10 @@ struct jobq_kafka_view {
 };
 
 /* --- kafka_view.c --- */
+/* Reads what the log has now, so that its next record rings the bell. */
+enum jobq_status jobq_kafka_view_look(
+    struct jobq_kafka *store, struct jobq_err *err);
+
 /* What a verb that only looks answers, of all that the log has now. */
 enum jobq_status jobq_kafka_ask_view(struct jobq_kafka *store,
     enum jobq_verb verb, const char *request, size_t len, struct jobq_buf *out,
