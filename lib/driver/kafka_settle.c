@@ -53,15 +53,14 @@ backoff_ms(const struct jobq_kafka_job *job, int64_t attempt)
 {
 	int64_t wait = BACKOFF_FIRST_MS, tenth;
 
-	for (int64_t i = 1; i < attempt && wait < BACKOFF_MOST_MS; i++)
+	for (int64_t i = 1; i < attempt && wait < 2 * BACKOFF_MOST_MS; i++)
 		wait *= 2;
-	if (wait > BACKOFF_MOST_MS)
-		wait = BACKOFF_MOST_MS;
 	/* The same for the same attempt: a call may be made again. */
 	tenth =
 	    (int64_t)((jobq_kafka_hash(job->id) * 31 + (size_t)attempt) % 201) -
 	    100;
-	return wait + wait * tenth / 1000;
+	wait += wait * tenth / 1000;
+	return wait > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : wait;
 }
 
 /* So long a record may be too long for a topic when headers are added. */
