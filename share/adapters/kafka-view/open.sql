@@ -34,8 +34,9 @@ CREATE TEMP TRIGGER see AFTER INSERT ON seen BEGIN
 			ELSE 2 - (coalesce(NEW.run_ms, 0) > NEW.at_ms) END,
 		settled = NEW.event, ended_ms = NEW.at_ms,
 		reason = NEW.reason, error = NEW.error, cancel = NULL,
-		attempt = attempt - (NEW.event IN ('released', 'snoozed')
-			AND attempt > 0),
+		attempt = attempt - (attempt > 0 AND (NEW.event = 'released'
+			OR (NEW.event = 'snoozed' AND snoozes < 100))),
+		snoozes = snoozes + (NEW.event = 'snoozed'),
 		run_ms = coalesce(NEW.run_ms, run_ms),
 		prune_ms = CASE NEW.state WHEN 'failed' THEN
 				(SELECT now FROM req) + 604800000
