@@ -16,7 +16,9 @@ SELECT '{"event":"cancel","id":' || json_quote(e.id) || ',"was":"'
 		WHEN e.holds < 3 THEN 'pending'
 		WHEN e.holds = 3 THEN 'running' WHEN e.holds = 4 THEN 'completed'
 		WHEN e.holds = 5 THEN 'cancelled' ELSE 'failed' END
-	|| '","done":' || CASE WHEN e.holds <= 3 THEN 'true' ELSE 'false' END
+	|| '","done":' || CASE WHEN e.holds < 3 THEN 'true'
+		WHEN e.holds = 3 AND NOT e.repeats THEN 'true'
+		ELSE 'false' END
 	|| CASE WHEN e.holds = 3 THEN ',"worker":' || json_quote(j.worker)
 		|| ',"asked_before":' || iif(e.repeats, 'true', 'false')
 		ELSE '' END || '}'
