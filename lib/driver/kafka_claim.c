@@ -49,6 +49,7 @@ struct claim {
 	int64_t next_ms; /* the least time until a waiting job is due; -1 */
 	char *worker;
 	bool ring;
+	bool elsewhere;		/* it is of queues that the topic is not */
 	struct jobq_buf failed; /* lines of what the store ended by itself */
 	struct jobq_buf *out;
 };
@@ -375,7 +376,9 @@ put_idle(struct claim *claim)
 	     job = job->next)
 		unfinished += job->end_state == NULL;
 	jobq_buf_puts(claim->out, "{\"event\":\"idle\"");
-	if (!is_at_end(store))
+	if (claim->elsewhere)
+		unfinished = 0;
+	else if (!is_at_end(store))
 		jobq_buf_puts(claim->out, ",\"next_in\":" SOON);
 	else if (claim->next_ms >= 0)
 		jobq_buf_printf(claim->out, ",\"next_in\":%.3f",
@@ -395,6 +398,10 @@ read_request(struct claim *claim, struct jobq_err *err)
 
 	if (limit == NULL ||
 	    jobq_json_int(*limit, &claim->limit, NULL) != JOBQ_OK)
+		claim->limit = 0;
+	claim->elsewhere =
+	    claim->limit > 0 && !jobq_kafka_is_of_queue(claim->request);
+	if (claim->elsewhere)
 		claim->limit = 0;
 	claim->ring = ring != NULL && jobq_span_is(*ring, "true");
 	if (worker == NULL || jobq_json_string(*worker, &name, NULL) != JOBQ_OK)
@@ -468,7 +475,7 @@ jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
 	}
 	if (status == JOBQ_OK) {
 		hand_over_all(&claim);
-		if (claim.limit > 0 && claim.taken < claim.limit)
+		if (claim.elsewhere || claim.taken < claim.limit)
 			put_idle(&claim);
 	}
 	jobq_buf_release(&claim.failed);

@@ -62,6 +62,22 @@ jobq_kafka_number(
 		   : otherwise;
 }
 
+bool
+jobq_kafka_is_of_queue(const struct jobq_object *request)
+{
+	const struct jobq_span *queues = jobq_kafka_get(request, "queues");
+	struct jobq_span queue;
+	size_t cursor = 0;
+	bool any = false;
+
+	while (queues != NULL && jobq_json_element(*queues, &cursor, &queue)) {
+		if (jobq_span_is(queue, "\"default\""))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
 static enum jobq_event_kind
 kind_of(const char *name)
 {

@@ -44,6 +44,9 @@ enum jobq_status jobq_kafka_each_event(struct jobq_kafka *store,
 bool jobq_kafka_pair(
     struct jobq_span pair, struct jobq_buf *id, int64_t *epoch);
 
+/* Whether a claim is of the queue that the topic is. */
+bool jobq_kafka_is_of_queue(const struct jobq_object *request);
+
 /* --- kafka_settle.c --- */
 /* The job that the event's worker has in its epoch; NULL: it has none. */
 struct jobq_kafka_job *jobq_kafka_job_of(
