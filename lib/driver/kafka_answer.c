@@ -123,7 +123,7 @@ put_stop(
 
 enum jobq_status
 jobq_kafka_look_at_held(struct jobq_kafka *store,
-    const struct jobq_object *request, struct jobq_buf *out,
+    const struct jobq_object *request, const char *worker, struct jobq_buf *out,
     struct jobq_err *err)
 {
 	const struct jobq_span *held = jobq_kafka_get(request, "held");
@@ -143,7 +143,7 @@ jobq_kafka_look_at_held(struct jobq_kafka *store,
 			continue;
 		}
 		job = jobq_kafka_job_held(store, id.data, epoch);
-		if (job == NULL) {
+		if (job == NULL || strcmp(job->worker, worker) != 0) {
 			put_stop(out, id.data, epoch, "lost");
 		} else if (jobq_kafka_is_cancelled(
 			       store, job->id, job->born_ms)) {

@@ -471,7 +471,8 @@ jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
 		status = jobq_kafka_settle_answer(store, request, out, err);
 	if (status == JOBQ_OK) {
 		jobq_buf_add(out, claim.failed.data, claim.failed.len);
-		status = jobq_kafka_look_at_held(store, request, out, err);
+		status = jobq_kafka_look_at_held(
+		    store, request, claim.worker, out, err);
 	}
 	if (status == JOBQ_OK) {
 		hand_over_all(&claim);

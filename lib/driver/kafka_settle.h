@@ -71,9 +71,10 @@ enum jobq_status jobq_kafka_settle_answer(struct jobq_kafka *store,
     const struct jobq_object *request, struct jobq_buf *out,
     struct jobq_err *err);
 
-/* Of what the ring holds: what is lost, and what is to be cancelled. */
+/* Of what the ring of a worker holds: what is lost, and what is to be
+ * cancelled. */
 enum jobq_status jobq_kafka_look_at_held(struct jobq_kafka *store,
-    const struct jobq_object *request, struct jobq_buf *out,
+    const struct jobq_object *request, const char *worker, struct jobq_buf *out,
     struct jobq_err *err);
 
 enum jobq_status jobq_kafka_settle(struct jobq_kafka *store,
