@@ -294,6 +294,10 @@ send_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
 	if (event->kind == JOBQ_EVENT_STARTED)
 		job->started = true;
 	large = job->too_large;
+	/* The claim that would tell the ring may still be to come. */
+	if (ending && job->moved == NULL)
+		job->stopping |=
+		    jobq_kafka_is_cancelled(store, job->id, job->born_ms);
 	if (ending)
 		decide(job, event);
 	status = send_formed(store, job, event, err);
@@ -468,6 +472,7 @@ jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
 		    "it was claimed: use the ring (jobq-work, or jobq-claim "
 		    "--ring N), which settles by itself");
 	status = jobq_kafka_join(store, err);
+	jobq_kafka_listen_turn(store);
 	if (status == JOBQ_OK)
 		status = jobq_kafka_settle_send(store, request, err);
 	if (status == JOBQ_OK)
