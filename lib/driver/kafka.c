@@ -34,6 +34,21 @@
 /* What goes to others is committed first, for so long at most. */
 #define HEAR_MS 1000
 
+/* What no job of a log has is not looked for. */
+static enum jobq_status
+check_look(const struct jobq_object *request, struct jobq_err *err)
+{
+	static const char *const absent[] = { "key", "flow" };
+
+	for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+		if (jobq_kafka_get(request, absent[i]) != NULL)
+			return jobq_fail(err, JOBQ_UNSUPPORTED,
+			    "%s: no job of a log has one that could be looked "
+			    "for",
+			    absent[i]);
+	return JOBQ_OK;
+}
+
 static enum jobq_status
 answer(struct jobq_kafka *store, const char *verb, const char *request,
     size_t len, const struct jobq_object *members, struct jobq_buf *out,
@@ -60,11 +75,15 @@ answer(struct jobq_kafka *store, const char *verb, const char *request,
 	/* The view then says what the jobs are, and keeps that it was asked. */
 	if (strcmp(verb, "cancel") == 0)
 		status = jobq_kafka_cancel(store, members, err);
-	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
-		if (status == JOBQ_OK &&
-		    strcmp(verb, jobq_verb_name(looks[i])) == 0)
-			return jobq_kafka_ask_view(
-			    store, looks[i], request, len, out, err);
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+		if (status != JOBQ_OK ||
+		    strcmp(verb, jobq_verb_name(looks[i])) != 0)
+			continue;
+		status = check_look(members, err);
+		return status != JOBQ_OK ? status
+					 : jobq_kafka_ask_view(store, looks[i],
+					       request, len, out, err);
+	}
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(verb, verbs[i].verb) == 0)
 			return verbs[i].call(store, members, out, err);
