@@ -20,6 +20,9 @@ CREATE TEMP TRIGGER see AFTER INSERT ON seen BEGIN
 		settled = NULL, ended_ms = NULL, reason = NULL, error = NULL,
 		prune_ms = NULL
 	WHERE id = NEW.id AND epoch < NEW.epoch;
+	UPDATE queue SET claimed_ms = max(coalesce(claimed_ms, 0), NEW.at_ms)
+	WHERE NEW.event = 'started'
+		AND name = (SELECT queue FROM job WHERE id = NEW.id);
 	INSERT OR IGNORE INTO event (job, epoch, n, line)
 	SELECT seq, NEW.epoch, NEW.n, NEW.line FROM job
 	WHERE id = NEW.id AND epoch = NEW.epoch AND worker = NEW.worker

@@ -223,19 +223,10 @@ SELECT
 				FROM unit WHERE a.now
 				- max(j.run_ms, j.pushed_ms) < below
 				ORDER BY below LIMIT 1)
-			|| ': ' || CASE
-			WHEN q.claimed_ms IS NULL THEN 'no worker has claimed from '
-				|| j.queue || ' yet'
-			WHEN q.claimed_ms < a.now - 10000 THEN
-				'no worker has claimed from ' || j.queue
-				|| ' since ' || strftime('%Y-%m-%d %H:%M:%S',
-				q.claimed_ms / 1000.0, 'unixepoch', 'localtime')
-			ELSE 'the workers of ' || j.queue || ' are busy' END
-		WHEN j.stage = 3 THEN 'on ' || j.worker || ', lease renewed '
-			|| (SELECT (max(0, a.now - j.renewed_ms) / ms) || name
-				FROM unit WHERE a.now - j.renewed_ms < below
-				ORDER BY below LIMIT 1)
-			|| ' ago, silent for '
+-- include list-waits.sql
+		WHEN j.stage = 3 THEN 'on ' || j.worker
+-- include list-lease.sql
+			|| ', silent for '
 			|| (SELECT (max(0, a.now - j.heard_ms) / ms) || name
 				FROM unit WHERE a.now - j.heard_ms < below
 				ORDER BY below LIMIT 1)
