@@ -111,14 +111,6 @@ is_ready(const struct jobq_kafka_job *job, int64_t now)
 	       !jobq_kafka_job_has_twin(job->part->store, job);
 }
 
-/* Whether a job that waits, perhaps for its time, is to be cancelled. */
-static bool
-is_called_off(struct jobq_kafka *store, const struct jobq_kafka_job *job)
-{
-	return job->state == JOBQ_KAFKA_WAITING && job->end_state == NULL &&
-	       jobq_kafka_is_cancelled(store, job->id, job->born_ms);
-}
-
 static void
 count_waiting(struct claim *claim, int64_t *ready, size_t *waiting)
 {
@@ -317,7 +309,11 @@ reserve_all(struct claim *claim, struct jobq_err *err)
 			reserved++;
 			claim->unsure++;
 		}
-		if (!is_ready(job, now) && !is_called_off(claim->store, job))
+		/* What is to be cancelled does not wait for its time. */
+		if (!is_ready(job, now) &&
+		    !(is_ready(job, INT64_MAX) &&
+			jobq_kafka_is_cancelled(
+			    claim->store, job->id, job->born_ms)))
 			continue;
 		known = jobq_offsets_find(&job->part->offsets, job->offset);
 		status = end_unrun(claim, job, known, &ended, err);
