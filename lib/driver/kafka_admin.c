@@ -7,7 +7,6 @@
 
 #include "clock.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,33 +104,19 @@ make_topics(struct jobq_kafka *store, struct jobq_err *err)
 	return status;
 }
 
-/* Topics that were just made are there a moment before somebody leads them. */
+/* A broker says that a topic is made before it takes records for it. */
 static enum jobq_status
 await_topics(struct jobq_kafka *store, struct jobq_err *err)
 {
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	for (int i = 0; i < JOBQ_KAFKA_TOPICS; i++) {
-		const char *topic = store->settings.topic[i];
-		int64_t low, high;
-		int count = 0;
-
-		do {
-			code = jobq_kafka_know(
-			    store, store->producer, topic, &count);
-			if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-				code = jobq_kafka_ends(store,
-				    (enum jobq_kafka_topic)i, count - 1, &low,
-				    &high);
-			if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-				poll(NULL, 0, 20);
-		} while (code != RD_KAFKA_RESP_ERR_NO_ERROR &&
-			 jobq_kafka_left(store) > 0);
-		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-			return jobq_kafka_failed(
-			    store, code, "use the topics", err);
-	}
-	return JOBQ_OK;
+	for (int i = 0;
+	     i < JOBQ_KAFKA_TOPICS && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		code = jobq_kafka_learn(store, (enum jobq_kafka_topic)i, true);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		   ? JOBQ_OK
+		   : jobq_kafka_failed(
+			 store, code, "reach the new topics", err);
 }
 
 enum jobq_status

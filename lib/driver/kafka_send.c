@@ -15,6 +15,7 @@
 #include "log.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@
 
 /* With a lease or a result a line has 2 MiB, and keys and headers beside it. */
 #define RECORD_BYTES "4194304"
+
+#define DAY_MS 86400000
 
 static bool
 is_size(rd_kafka_resp_err_t code)
@@ -127,6 +130,65 @@ jobq_kafka_know(
 	return code;
 }
 
+/* What a broker says of a partition that was made a moment ago. */
+static bool
+is_coming(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	       code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+	       code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
+/*
+ * Waits until every partition of a topic has a leader that answers, which one
+ * question tells. A leader that comes up between two batches takes the second
+ * one, for it knows nothing of this producer; the first one, sent again, is
+ * then an old duplicate to it, which says that it is kept and is not.
+ */
+static rd_kafka_resp_err_t
+await_leaders(struct jobq_kafka *store, const char *topic, int count)
+{
+	rd_kafka_topic_partition_list_t *list =
+	    rd_kafka_topic_partition_list_new(count);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_topic_partition_list_add_range(list, topic, 0, count - 1);
+	for (;;) {
+		/* Of a time to come there is nothing to be looked for. */
+		for (int i = 0; i < count; i++)
+			list->elems[i].offset = jobq_wall_ms() + DAY_MS;
+		code = rd_kafka_offsets_for_times(
+		    store->producer, list, jobq_kafka_left(store));
+		for (int i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR;
+		     i++)
+			code = list->elems[i].err;
+		if (!is_coming(code) || jobq_kafka_left(store) == 0)
+			break;
+		poll(NULL, 0, 10);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
+rd_kafka_resp_err_t
+jobq_kafka_learn(
+    struct jobq_kafka *store, enum jobq_kafka_topic topic, bool is_new)
+{
+	const char *name = store->settings.topic[topic];
+	rd_kafka_resp_err_t code;
+	int count = 0;
+
+	code = jobq_kafka_know(store, store->producer, name, &count);
+	while (is_new && is_coming(code) && jobq_kafka_left(store) > 0) {
+		poll(NULL, 0, 10);
+		code = jobq_kafka_know(store, store->producer, name, &count);
+	}
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		code = await_leaders(store, name, count);
+	store->knows[topic] = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+	return code;
+}
+
 rd_kafka_resp_err_t
 jobq_kafka_ends(struct jobq_kafka *store, enum jobq_kafka_topic topic,
     int32_t number, int64_t *low, int64_t *high)
@@ -194,10 +256,7 @@ jobq_kafka_send(struct jobq_kafka *store,
 	if (status == JOBQ_OK) {
 		/* Who does not know a topic waits up to a second for it. */
 		if (!store->knows[record->topic])
-			code = jobq_kafka_know(store, store->producer,
-			    store->settings.topic[record->topic], NULL);
-		store->knows[record->topic] =
-		    code == RD_KAFKA_RESP_ERR_NO_ERROR;
+			code = jobq_kafka_learn(store, record->topic, false);
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 			code = produce(store, record);
 		if (is_size(code) && record->job != NULL &&

@@ -43,6 +43,14 @@ rd_kafka_resp_err_t jobq_kafka_ends(struct jobq_kafka *store,
 rd_kafka_resp_err_t jobq_kafka_know(struct jobq_kafka *store,
     rd_kafka_t *client, const char *topic, int *count);
 
+/*
+ * Before the first record of a topic is sent: makes the producer know it, and
+ * waits until all its partitions have a leader. A new one is waited for, until
+ * the deadline.
+ */
+rd_kafka_resp_err_t jobq_kafka_learn(
+    struct jobq_kafka *store, enum jobq_kafka_topic topic, bool is_new);
+
 /* Adds a header whose value is a number. */
 void jobq_kafka_put_number(
     rd_kafka_headers_t *headers, const char *name, int64_t number);
