@@ -345,15 +345,18 @@ hand_over(struct claim *claim, struct jobq_kafka_job *job)
 	claim->taken++;
 }
 
-static void
+/* False when there is more than an answer may hold, or than was asked for. */
+static bool
 hand_over_all(struct claim *claim)
 {
-	for (struct jobq_kafka_job *job = claim->store->first;
-	     job != NULL && claim->taken < claim->limit &&
-	     claim->out->len < JOBQ_PAGE_BYTES;
+	struct jobq_kafka_job *job = claim->store->first;
+
+	for (; job != NULL && claim->taken < claim->limit &&
+	       claim->out->len < JOBQ_PAGE_BYTES;
 	     job = job->next)
 		if (job->state == JOBQ_KAFKA_RESERVED)
 			hand_over(claim, job);
+	return job == NULL && claim->taken < claim->limit;
 }
 
 /* --- the verb ------------------------------------------------------------ */
@@ -478,11 +481,8 @@ jobq_kafka_claim(struct jobq_kafka *store, const struct jobq_object *request,
 		status = jobq_kafka_look_at_held(
 		    store, request, claim.worker, out, err);
 	}
-	if (status == JOBQ_OK) {
-		hand_over_all(&claim);
-		if (claim.elsewhere || claim.taken < claim.limit)
-			put_idle(&claim);
-	}
+	if (status == JOBQ_OK && (claim.elsewhere || hand_over_all(&claim)))
+		put_idle(&claim);
 	jobq_buf_release(&claim.failed);
 	free(claim.worker);
 	return status;
