@@ -166,6 +166,57 @@ can() {
 	return 1
 }
 
+# settles_here: whether only the process that claimed a job can settle it.
+settles_here() {
+	adapter_has cannot ring:
+}
+
+# store_then FIRST THEN: makes the calls of both, THEN by another process where
+# that can settle; the answers are those of both.
+store_then() {
+	local first
+	if settles_here; then
+		store "$1, $2"
+		return
+	fi
+	store "$1"
+	first=$answers
+	store "$2"
+	answers=$first$'\n'$answers
+}
+
+# claimed_state: prints what a list says of a job that was claimed and has not
+# started.
+claimed_state() {
+	if adapter_has cannot claims:; then
+		echo pending
+	else
+		echo running
+	fi
+}
+
+# begun ID...: prints a further call, which makes jobs that are claimed be seen
+# as running, where a claim alone does not.
+begun() {
+	local id events=()
+	adapter_has cannot claims: || return 0
+	for id; do
+		events+=("{event: \"started\", id: \"$id\", n: 1}")
+	done
+	local IFS=,
+	echo ", settle([${events[*]}])"
+}
+
+# leeway_ms: prints how far the times that a store tells of one thing may be
+# apart: a store without a clock has those of its log.
+leeway_ms() {
+	if adapter_has cannot clock:; then
+		echo 2000
+	else
+		echo 0
+	fi
+}
+
 # refuses PROGRAM WORD: the call is refused with exit 2 by a line with WORD.
 refuses() {
 	store "$1"
