@@ -68,7 +68,8 @@ struct jobq_run_options {
 	enum jobq_run_result result;
 	bool permanent[256]; /* exit codes that fail for good */
 	bool clean_env;
-	int64_t retries; /* of a job without a lease */
+	bool line_events; /* each line of output is an event of its own */
+	int64_t retries;  /* of a job without a lease */
 	int64_t backoff_first_ms, backoff_most_ms;
 	uint64_t halt_failed; /* so many failed jobs end it; 0: never */
 	bool halt_now;	      /* also what runs is stopped then */

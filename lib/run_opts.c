@@ -56,6 +56,8 @@ const struct jobq_opt jobq_run_opts[] = {
 	    "auto text json none" },
 	{ "output-limit", 0, JOBQ_OPT_SIZE, &RUN.output_limit_bytes, "SIZE",
 	    "keep so much of what a job writes (1MiB)", 0, 0, NULL },
+	{ "line-events", 0, JOBQ_OPT_FLAG, &RUN.line_events, NULL,
+	    "tell each line of output as an event of its own", 0, 0, NULL },
 	{ "pipe-wait", 0, JOBQ_OPT_DURATION, &RUN.pipe_wait_ms, "DURATION",
 	    "wait so long for those who hold a finished job's output (2s)", 0,
 	    0, NULL },

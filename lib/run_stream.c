@@ -110,9 +110,10 @@ take_rest(struct jobq_stream *stream, struct jobq_piece *piece)
 }
 
 bool
-jobq_stream_take(struct jobq_stream *stream, struct jobq_piece *piece)
+jobq_stream_take(
+    struct jobq_stream *stream, bool one_line, struct jobq_piece *piece)
 {
-	size_t left;
+	size_t left, most;
 	const char *end;
 
 	if (!jobq_stream_ready(stream))
@@ -124,8 +125,9 @@ jobq_stream_take(struct jobq_stream *stream, struct jobq_piece *piece)
 		return true;
 	}
 	left = stream->lines_end - stream->told;
-	end = memrchr(piece->bytes, '\n',
-	    left <= JOBQ_PIECE_MAX ? left : JOBQ_PIECE_MAX + 1);
+	most = left <= JOBQ_PIECE_MAX ? left : JOBQ_PIECE_MAX + 1;
+	end = one_line ? memchr(piece->bytes, '\n', most)
+		       : memrchr(piece->bytes, '\n', most);
 	if (end == NULL) {
 		end = memchr(piece->bytes, '\n', left);
 		piece->len = cut(piece->bytes, (size_t)(end - piece->bytes));

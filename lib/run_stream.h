@@ -46,8 +46,12 @@ void jobq_stream_add(struct jobq_stream *stream, const char *bytes, size_t len);
 /* Whether a piece can be taken: a whole line, or at the end any rest. */
 bool jobq_stream_ready(const struct jobq_stream *stream);
 
-/* Takes the next piece; it lives until the next add or begin. */
-bool jobq_stream_take(struct jobq_stream *stream, struct jobq_piece *piece);
+/*
+ * Takes the next piece, of as many lines as it may hold or of one; it lives
+ * until the next add or begin.
+ */
+bool jobq_stream_take(
+    struct jobq_stream *stream, bool one_line, struct jobq_piece *piece);
 
 /* The last JOBQ_TAIL_MAX bytes, from the beginning of a line if one is there.
  */

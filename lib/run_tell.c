@@ -4,6 +4,9 @@
  * short job whose output is its result has sent none of it twice, and a
  * flood makes ten events a second. While anything is unsent the lines wait
  * with the task, so that other tasks' endings are not behind them.
+ *
+ * Where each line is an event of its own (--line-events), all lines of those
+ * 100 ms are told, as long as not too much is unsent.
  */
 #include "run_engine.h"
 
@@ -13,6 +16,8 @@
 
 #define TELL_MS 100
 #define UNSENT_MAX ((size_t)4096)
+#define UNSENT_LINES_MAX ((size_t)128 << 10) /* of lines by themselves */
+#define TELL_MORE_MS 5			     /* until the next of these */
 
 struct jobq_buf *
 jobq_tell_begin(struct jobq_task *task, enum jobq_event_kind kind)
@@ -47,7 +52,7 @@ tell_piece(struct jobq_task *task, struct jobq_stream *stream)
 	struct jobq_piece piece;
 	struct jobq_buf *text;
 
-	if (!jobq_stream_take(stream, &piece))
+	if (!jobq_stream_take(stream, task->run->options.line_events, &piece))
 		return false;
 	text = jobq_tell_begin(task, JOBQ_EVENT_OUTPUT);
 	jobq_buf_puts(text, stream == &task->out ? ",\"stream\":\"stdout\""
@@ -75,33 +80,61 @@ tell_progress(struct jobq_task *task)
 	jobq_tell_end(task);
 }
 
+/* Of the one stream or the other, by turns where both have some. */
+static bool
+tell_next(struct jobq_task *task)
+{
+	struct jobq_stream *first = task->err_next ? &task->err : &task->out;
+	struct jobq_stream *second = task->err_next ? &task->out : &task->err;
+
+	if (!tell_piece(task, first))
+		return tell_piece(task, second);
+	task->err_next = !task->err_next;
+	return true;
+}
+
+static void
+tell_lines(struct jobq_task *task)
+{
+	while (jobq_out_pending(task->run) <= UNSENT_LINES_MAX)
+		if (!tell_next(task))
+			return;
+}
+
+static void tell_after(struct jobq_task *task, int wait_ms);
+
 static void
 tell_due(void *context)
 {
 	struct jobq_task *task = context;
-	struct jobq_stream *first = task->err_next ? &task->err : &task->out;
-	struct jobq_stream *second = task->err_next ? &task->out : &task->err;
+	bool lines = task->run->options.line_events;
 
 	if (jobq_out_pending(task->run) <= UNSENT_MAX) {
 		tell_progress(task);
-		if (tell_piece(task, first))
-			task->err_next = !task->err_next;
+		if (lines)
+			tell_lines(task);
 		else
-			tell_piece(task, second);
+			tell_next(task);
 	}
 	if (jobq_note_has_progress(task) || jobq_stream_ready(&task->out) ||
 	    jobq_stream_ready(&task->err))
-		jobq_tell_soon(task);
+		tell_after(task, lines ? TELL_MORE_MS : TELL_MS);
 }
 
-void
-jobq_tell_soon(struct jobq_task *task)
+static void
+tell_after(struct jobq_task *task, int wait_ms)
 {
 	if (task->tell.at_ms != 0)
 		return;
 	task->tell.due = tell_due;
 	task->tell.context = task;
-	jobq_timer_set(task->run->loop, &task->tell, jobq_mono_ms() + TELL_MS);
+	jobq_timer_set(task->run->loop, &task->tell, jobq_mono_ms() + wait_ms);
+}
+
+void
+jobq_tell_soon(struct jobq_task *task)
+{
+	tell_after(task, TELL_MS);
 }
 
 void

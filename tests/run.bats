@@ -307,6 +307,16 @@ serve() {
 
 # --- descriptor 3 ------------------------------------------------------------
 
+@test "run: with --line-events each line is told by itself" {
+	job='{"id":"a"}'
+	timeout 60 jobq-run --line-events --result none -- sh -c \
+		'seq 3000; echo; printf end' <<<"$job" >out
+	json -s 'map(select(.event == "output")) | length == 3002
+		and map(.text) == ([range(3000) | . + 1 | tostring] + ["", "end"])
+		and (map(has("eof")) | index(true)) == 3001' <out
+	json -s 'map(.n) == [range(length) | . + 1]' <out
+}
+
 @test "run: descriptor 3: progress is told, of several the last of each" {
 	go '{"id":"a"}' -- sh -c '
 		echo "{\"percent\":1}" >&3; echo "{\"note\":\"x\",\"data\":[1e400]}" >&3

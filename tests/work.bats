@@ -857,12 +857,13 @@ assert b" 200 " in parts.makefile("rb").readline()'
 	cat >there <<-'END'
 		--jobs 2 --dir a/dir --timeout 5000ms --grace 1000ms
 		--stdin none --result text --output-limit 2048
-		--pipe-wait 100ms --permanent 3 --clean-env
+		--line-events --pipe-wait 100ms --permanent 3 --clean-env
 		--halt soon,fail=2 --joblog log --output-dir out
 		--env-from .meta.env -- '{id}'
 	END
 	jobq-work -j 2 --print --env-from .meta.env --output-dir out \
 		--joblog log --halt soon,fail=2 --clean-env --permanent 3 \
+		--line-events \
 		--pipe-wait 0.1 --output-limit 2KiB --result text --stdin none \
 		--grace 1 --timeout 5 --dir a/dir -- '{id}' >w.sh
 	same "$(xargs -0 <there | tr -s '\n' ' ')" \

@@ -30,7 +30,7 @@ add_many(char c, size_t count)
 static void
 check_piece(const char *text, uint64_t dropped, bool eof)
 {
-	check(jobq_stream_take(&stream, &piece));
+	check(jobq_stream_take(&stream, false, &piece));
 	check_text(piece.bytes, piece.len, text);
 	check_int(piece.dropped, dropped);
 	check_int(piece.eof, eof);
@@ -45,9 +45,24 @@ JOBQ_TEST(a_piece_holds_whole_lines)
 	check(!jobq_stream_ready(&stream));
 	add("o\n\nthree");
 	check_piece("two\n", 0, false);
-	check(!jobq_stream_take(&stream, &piece));
+	check(!jobq_stream_take(&stream, false, &piece));
 	stream.eof = true;
 	check_piece("three", 0, true);
+	check(!jobq_stream_ready(&stream));
+}
+
+JOBQ_TEST(a_piece_of_one_line_is_one_line)
+{
+	static const char *const lines[] = { "one", "", "two", "three" };
+
+	jobq_stream_begin(&stream, 1000);
+	add("one\n\ntwo\nthree");
+	stream.eof = true;
+	for (int i = 0; i < 4; i++) {
+		check(jobq_stream_take(&stream, true, &piece));
+		check_text(piece.bytes, piece.len, lines[i]);
+		check_int(piece.eof, i == 3);
+	}
 	check(!jobq_stream_ready(&stream));
 }
 
@@ -56,14 +71,14 @@ JOBQ_TEST(pieces_are_cut_between_lines)
 	jobq_stream_begin(&stream, (size_t)1 << 20);
 	add_many('a', JOBQ_PIECE_MAX - 1);
 	add("\nb\nc\n");
-	check(jobq_stream_take(&stream, &piece));
+	check(jobq_stream_take(&stream, false, &piece));
 	check_int(piece.len, JOBQ_PIECE_MAX - 1);
 	check_int(piece.dropped, 0);
 	check_piece("b\nc", 0, false);
 	/* A line of exactly the limit is whole. */
 	add_many('a', JOBQ_PIECE_MAX);
 	add("\n");
-	check(jobq_stream_take(&stream, &piece));
+	check(jobq_stream_take(&stream, false, &piece));
 	check_int(piece.len, JOBQ_PIECE_MAX);
 	check_int(piece.dropped, 0);
 }
@@ -74,7 +89,7 @@ JOBQ_TEST(a_long_line_is_cut_at_a_character_and_counted)
 	add_many('a', JOBQ_PIECE_MAX - 1);
 	add("\xe2\x82\xac"
 	    "tail\nnext\n");
-	check(jobq_stream_take(&stream, &piece));
+	check(jobq_stream_take(&stream, false, &piece));
 	check_int(piece.len, JOBQ_PIECE_MAX - 1);
 	check_int(piece.dropped, 7);
 	check(!piece.eof);
