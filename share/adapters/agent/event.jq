@@ -1,9 +1,11 @@
 # An event as a record of progress; the record's headers have the rest of it.
+# Of what an agent writes on standard error only why it failed is progress.
 def why: (.error // .reason // "\"it does not say why\"") | fromjson;
 
 (.event | fromjson) as $event
 | if $event == "started" then .update = "\"Starting...\""
-elif $event == "output" then .update = (.text // .base64)
+elif $event == "output" then
+	.update = if .stream == "\"stderr\"" then null else .text // .base64 end
 elif $event == "completed" then .update = "\"DONE\""
 elif $event == "cancelled" then .update = "\"STOPPED\""
 elif $event == "failed" then
