@@ -139,8 +139,8 @@ load support/agent
 	wait "$watcher"
 	same $'Step 2\nDONE\nclose 1000' "$(tail -n 3 frames)"
 	same '"done"' "$(task .status)"
-	consume dead >dead
-	not test -s dead
+	consume dead >letters
+	not test -s letters
 }
 
 @test "agent: what fails to the end is told, and is among the dead letters" {
