@@ -107,6 +107,32 @@ load support/agent
 	same 2 "$(consume progress | jq -r .update | grep -cx STOPPED)"
 }
 
+@test "agent: a task behind one that never began is not kept waiting" {
+	background work jobq-work --interval 60 --grace 0.1 --result none \
+		--argv "$TOP/share/adapters/agent/argv.jq"
+	task_record() {
+		run_task "${@:2}" | jq -c --arg task_id "$1" '{$task_id} + .' |
+			produce tasks
+	}
+	stop_record() {
+		jq -nc --arg task_id "$1" '{$task_id, signal: "STOP"}' |
+			produce control
+	}
+	task_record one hang
+	wait_until 20 test -s hang.one
+	task_record two never
+	# Long enough that the broker says that nothing is behind it.
+	later 1.5
+	stop_record two
+	stop_record one
+	wait_until 20 ended_at 2
+	task_record three Step_1
+	wait_until 20 ended_at 3
+	same 'one Starting... one args: agent run --input hang one STOPPED two STOPPED three Starting... three args: agent run --input Step_1 three DONE' \
+		"$(consume progress | jq -r '"\(.task_id) \(.update | split("\n")[0])"' |
+			xargs)"
+}
+
 @test "agent: what a killed worker had is run by the next one, to its end" {
 	local watcher killed
 	api

@@ -49,7 +49,8 @@ struct claim {
 	int64_t next_ms; /* the least time until a waiting job is due; -1 */
 	char *worker;
 	bool ring;
-	bool elsewhere;		/* it is of queues that the topic is not */
+	bool elsewhere; /* it is of queues that the topic is not */
+	bool unrun;	/* what was read has ended, and more may be there */
 	struct jobq_buf failed; /* lines of what the store ended by itself */
 	struct jobq_buf *out;
 };
@@ -317,6 +318,7 @@ reserve_all(struct claim *claim, struct jobq_err *err)
 			continue;
 		known = jobq_offsets_find(&job->part->offsets, job->offset);
 		status = end_unrun(claim, job, known, &ended, err);
+		claim->unrun = claim->unrun || ended;
 		if (status == JOBQ_OK && !ended) {
 			reserve(claim, job, known);
 			reserved++;
@@ -385,6 +387,8 @@ put_idle(struct claim *claim)
 	jobq_buf_puts(claim->out, "{\"event\":\"idle\"");
 	if (claim->elsewhere)
 		unfinished = 0;
+	else if (claim->unrun) /* what was not read then does not ring */
+		jobq_buf_puts(claim->out, ",\"next_in\":0");
 	else if (!is_at_end(store))
 		jobq_buf_puts(claim->out, ",\"next_in\":" SOON);
 	else if (claim->next_ms >= 0)
