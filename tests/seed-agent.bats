@@ -108,7 +108,7 @@ load support/agent
 }
 
 @test "agent: a task behind one that never began is not kept waiting" {
-	background work jobq-work --interval 60 --grace 0.1 --result none \
+	background work jobq-work --ahead 0 --interval 60 --grace 0.1 --result none \
 		--argv "$TOP/share/adapters/agent/argv.jq"
 	task_record() {
 		run_task "${@:2}" | jq -c --arg task_id "$1" '{$task_id} + .' |
