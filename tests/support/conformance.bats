@@ -1150,6 +1150,7 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 		answered '.[1] | has("why") | not'
 		return
 	elif ! { can needs && can run_at && can queues; }; then
+		refused= # the reasons that there are it tells
 		store 'push([{id: "a", max_attempts: 1}, {id: "b"}, {id: "c"},
 				{id: "d"}]), list({why: true}),
 			claim({limit: 3}),
