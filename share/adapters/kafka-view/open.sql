@@ -11,10 +11,12 @@ CREATE TEMP TABLE seen (
 -- Of a job the first ending of the highest epoch counts: whoever is of an
 -- earlier epoch was thought to be dead, and what comes behind an ending is
 -- another's. A run that begins while another has no end is a rescue.
+-- What the store fails because of its workers' deaths does not run again.
 CREATE TEMP TRIGGER see AFTER INSERT ON seen BEGIN
 	UPDATE job SET stage = 3, epoch = NEW.epoch, worker = NEW.worker,
 		attempt = attempt + (stage <> 3),
-		rescues = rescues + (stage = 3),
+		rescues = rescues + (stage = 3
+			AND NOT (NEW.event = 'failed' AND NEW.reason IS 'crash')),
 		claimed_ms = NEW.at_ms, renewed_ms = NEW.at_ms,
 		heard_ms = NEW.at_ms, started_ms = NULL, lease_until = NULL,
 		settled = NULL, ended_ms = NULL, reason = NULL, error = NULL,
