@@ -600,9 +600,26 @@ load "${BATS_TEST_DIRNAME%/support}/support/store"
 }
 
 @test "store: a job is rescued three times, the fourth crash fails it" {
+	local i
+	if settles_here; then
+		feature 'rescues'
+		mkfifo calls
+		exec 7<>calls
+		store 'push([{id: "a", max_attempts: 1}])'
+		for i in 1 2 3 4; do
+			dies_with a "$i" 7
+		done
+		exec 7>&-
+		store '(range(20) | claim({})), list({})'
+		answered 'map(select(.event == "failed"))
+			| length == 1 and .[0].reason == "crash"'
+		answered 'all(.lease == null) and (.[-1] | .state == "failed"
+			and .rescues == 3 and .ended.reason == "crash"
+			and (.ended.error | length > 0))'
+		return
+	fi
 	can renew || return 0
 	feature 'rescues'
-	local i
 	store 'push([{id: "a", max_attempts: 1}]), claim({worker: "w2"})'
 	for i in 1 2 3 4; do
 		# It starts, and its worker falls silent.
