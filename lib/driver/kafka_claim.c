@@ -35,6 +35,9 @@
 #define WINDOW 2000
 #define WAITING 1000
 
+/* Who comes to others has nothing at first: it gets its part by and by. */
+#define SETTLE_MS 3000
+
 /* While the group has not said what is ours, ask again soon. */
 #define SOON "0.1"
 
@@ -366,7 +369,8 @@ hand_over_all(struct claim *claim)
 static bool
 is_at_end(const struct jobq_kafka *store)
 {
-	if (!store->assigned)
+	if (!store->assigned ||
+	    (store->parts == 0 && jobq_mono_ms() < store->told_ms + SETTLE_MS))
 		return false;
 	for (size_t i = 0; i < store->parts; i++)
 		if (store->part[i]->next < store->part[i]->end &&

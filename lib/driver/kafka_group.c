@@ -321,6 +321,7 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
 	struct jobq_kafka *store = context;
 
 	(void)client;
+	store->told_ms = jobq_mono_ms();
 	jobq_log(JOBQ_INFO, "%s: %d partitions of '%s' %s", store->name.data,
 	    list->cnt, store->settings.topic[JOBQ_KAFKA_JOBS],
 	    code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "are ours now"
@@ -398,6 +399,12 @@ jobq_kafka_leave(struct jobq_kafka *store, bool dying)
 	if (store->consumer == NULL)
 		return;
 	store->leaving = dying;
+	/*
+	 * A member without partitions that only closes does not tell the group
+	 * (librdkafka 2.0), which then waits for it, and all with it.
+	 */
+	if (store->parts == 0)
+		rd_kafka_unsubscribe(store->consumer);
 	rd_kafka_consumer_close(store->consumer);
 	store->leaving = false;
 	while (store->parts > 0)

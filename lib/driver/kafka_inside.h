@@ -79,7 +79,8 @@ struct jobq_kafka {
 	bool committing;	   /* one is on its way */
 	struct jobq_kafka_part **part;
 	size_t parts, part_cap;
-	bool assigned; /* the group has told what is ours, be it nothing */
+	bool assigned;	 /* the group has told what is ours, be it nothing */
+	int64_t told_ms; /* when it did last, CLOCK_MONOTONIC */
 	struct jobq_kafka_job *first, *last;
 	struct jobq_kafka_job *by_id[JOBQ_KAFKA_HASH];
 	size_t jobs, waiting;
