@@ -36,6 +36,7 @@
 #define SESSION_MS "10000"
 
 #define COMMITTED_MS 5000
+#define COMMIT_AGAIN_MS 20
 
 /* How long the first claim waits for the group to tell what is ours. */
 #define JOIN_MS 1000
@@ -173,8 +174,8 @@ commit_once(
 	return waits ? commit_answer(store) : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-enum jobq_status
-jobq_kafka_commit(struct jobq_kafka *store, bool waits, struct jobq_err *err)
+static rd_kafka_resp_err_t
+commit_all(struct jobq_kafka *store, bool waits)
 {
 	rd_kafka_topic_partition_list_t *list =
 	    rd_kafka_topic_partition_list_new((int)store->parts);
@@ -193,9 +194,7 @@ jobq_kafka_commit(struct jobq_kafka *store, bool waits, struct jobq_err *err)
 		store->committed = store->endings;
 	}
 	rd_kafka_topic_partition_list_destroy(list);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR
-		   ? JOBQ_OK
-		   : jobq_kafka_failed(store, code, "commit", err);
+	return code;
 }
 
 /* --- what the group tells ------------------------------------------------ */
@@ -298,7 +297,7 @@ revoke(struct jobq_kafka *store, const rd_kafka_topic_partition_list_t *list)
 	}
 	if (!rd_kafka_assignment_lost(store->consumer) &&
 	    jobq_kafka_left(store) > 0)
-		jobq_kafka_commit(store, true, NULL);
+		commit_all(store, true);
 	for (int i = 0; i < list->cnt; i++) {
 		struct jobq_kafka_part *part =
 		    find_part(store, list->elems[i].partition);
@@ -351,6 +350,23 @@ jobq_kafka_poll(struct jobq_kafka *store, int wait_ms)
 		rd_kafka_message_destroy(message);
 		wait_ms = 0;
 	}
+}
+
+/* While the group comes to terms nothing can be committed. */
+enum jobq_status
+jobq_kafka_commit(struct jobq_kafka *store, bool waits, struct jobq_err *err)
+{
+	rd_kafka_resp_err_t code = commit_all(store, waits);
+
+	while ((code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS ||
+		   code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION) &&
+	       store->fatal == 0 && jobq_kafka_left(store) > 0) {
+		jobq_kafka_poll(store, COMMIT_AGAIN_MS);
+		code = commit_all(store, waits);
+	}
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		   ? JOBQ_OK
+		   : jobq_kafka_failed(store, code, "commit", err);
 }
 
 /* --- coming and going ---------------------------------------------------- */

@@ -69,8 +69,9 @@ void jobq_kafka_leave(struct jobq_kafka *store, bool dying);
 void jobq_kafka_poll(struct jobq_kafka *store, int wait_ms);
 
 /*
- * Commits what is to be committed in partitions that are dirty. With waits
- * false it is sent, and what became of it is for the next one to find out.
+ * Commits what is to be committed in partitions that are dirty; some may be
+ * gone afterwards, with their jobs. With waits false it is sent, and what
+ * became of it is for the next one to find out.
  */
 enum jobq_status jobq_kafka_commit(
     struct jobq_kafka *store, bool waits, struct jobq_err *err);
