@@ -389,8 +389,12 @@ make_consumer(struct jobq_kafka *store, struct jobq_err *err)
 	rd_kafka_resp_err_t code;
 	enum jobq_status status;
 
+	/* All partitions may be ours, and each has a queue. */
+	jobq_kafka_know(store, store->producer,
+	    store->settings.topic[JOBQ_KAFKA_JOBS], &store->queues);
 	status = jobq_kafka_client(store, RD_KAFKA_CONSUMER, set_callbacks,
 	    pairs, &store->consumer, err);
+	store->queues = 0;
 	if (status != JOBQ_OK)
 		return status;
 	rd_kafka_poll_set_consumer(store->consumer);

@@ -74,6 +74,7 @@ struct jobq_kafka {
 	int64_t delivered_at;
 
 	rd_kafka_t *consumer; /* of the jobs, in the group; NULL: not yet */
+	int queues;	      /* of messages that the next client will have */
 	rd_kafka_queue_t *news;
 	rd_kafka_queue_t *commits; /* their answers */
 	bool committing;	   /* one is on its way */

@@ -27,6 +27,14 @@
 #include "banned.h"
 
 #define PARTITIONS_MOST 1000
+
+/*
+ * What is fetched ahead, and of a queue at least; librdkafka needs two to three
+ * times as much memory for it.
+ */
+#define QUEUED_KBYTES 4096
+#define QUEUED_LEAST 64
+
 #define ATTEMPTS_MOST 1000000
 
 static const char *const topic_parameters[JOBQ_KAFKA_TOPICS] = {
@@ -267,16 +275,23 @@ set_common(struct jobq_kafka *store, rd_kafka_type_t type,
 		"reconnect.backoff.max.ms", "500", "socket.timeout.ms", "10000",
 		"topic.metadata.refresh.interval.ms", "60000", NULL };
 	/* The file may say otherwise. */
+	char kbytes[24], bytes[24];
 	const char *const consuming[] = { "session.timeout.ms", "10000",
 		"heartbeat.interval.ms", "500", "partition.assignment.strategy",
 		"cooperative-sticky", "fetch.wait.max.ms", "500",
 		"fetch.error.backoff.ms", "10", "queued.max.messages.kbytes",
-		"4096", NULL };
+		kbytes, "fetch.message.max.bytes", bytes, NULL };
 	const char *const sasl[] = { "security.protocol", "SASL_SSL",
 		"sasl.mechanisms", "PLAIN", "sasl.username", settings->user,
 		"sasl.password", settings->password, NULL };
 	enum jobq_status status = set_pairs(conf, common, err);
+	int share = QUEUED_KBYTES / (store->queues > 1 ? store->queues : 1);
 
+	if (share < QUEUED_LEAST)
+		share = QUEUED_LEAST;
+	snprintf(kbytes, sizeof kbytes, "%d", share);
+	snprintf(
+	    bytes, sizeof bytes, "%d", share > 1024 ? 1 << 20 : share << 10);
 	if (status == JOBQ_OK && type == RD_KAFKA_CONSUMER)
 		status = set_pairs(conf, consuming, err);
 	if (status == JOBQ_OK && settings->user != NULL)
