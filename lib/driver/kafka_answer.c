@@ -121,12 +121,32 @@ put_stop(
 	    id, epoch, reason);
 }
 
+/*
+ * A ring that forgets a job (a stage dropped its lines) says nothing of it any
+ * more: it waits again. Its claim stays open, as if its worker had died.
+ */
+static void
+take_forgotten(struct jobq_kafka *store, const char *worker)
+{
+	for (struct jobq_kafka_job *job = store->first; job != NULL;
+	     job = job->next) {
+		if (job->state == JOBQ_KAFKA_HELD && !job->named &&
+		    job->end_state == NULL &&
+		    strcmp(job->worker, worker) == 0) {
+			job->state = JOBQ_KAFKA_WAITING;
+			job->started = false;
+		}
+		job->named = false;
+	}
+}
+
 enum jobq_status
 jobq_kafka_look_at_held(struct jobq_kafka *store,
     const struct jobq_object *request, const char *worker, struct jobq_buf *out,
     struct jobq_err *err)
 {
 	const struct jobq_span *held = jobq_kafka_get(request, "held");
+	const struct jobq_span *ring = jobq_kafka_get(request, "ring");
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
 	struct jobq_span pair;
@@ -145,12 +165,16 @@ jobq_kafka_look_at_held(struct jobq_kafka *store,
 		job = jobq_kafka_job_held(store, id.data, epoch);
 		if (job == NULL || strcmp(job->worker, worker) != 0) {
 			put_stop(out, id.data, epoch, "lost");
-		} else if (jobq_kafka_is_cancelled(
-			       store, job->id, job->born_ms)) {
+			continue;
+		}
+		job->named = true;
+		if (jobq_kafka_is_cancelled(store, job->id, job->born_ms)) {
 			job->stopping = true;
 			put_stop(out, id.data, epoch, "cancel");
 		}
 	}
 	jobq_buf_release(&id);
+	if (ring != NULL && held != NULL && status == JOBQ_OK)
+		take_forgotten(store, worker);
 	return status;
 }

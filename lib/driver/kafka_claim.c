@@ -384,14 +384,20 @@ put_idle(struct claim *claim)
 {
 	struct jobq_kafka *store = claim->store;
 	size_t unfinished = 0;
+	int64_t now = jobq_wall_ms();
+	bool ready = false;
 
 	for (struct jobq_kafka_job *job = store->first; job != NULL;
-	     job = job->next)
+	     job = job->next) {
 		unfinished += job->end_state == NULL;
+		ready = ready || is_ready(job, now);
+	}
 	jobq_buf_puts(claim->out, "{\"event\":\"idle\"");
 	if (claim->elsewhere)
 		unfinished = 0;
-	else if (claim->unrun) /* what was not read then does not ring */
+	/* Its twin has ended by this call; or what was not read does not ring.
+	 */
+	else if (ready || claim->unrun)
 		jobq_buf_puts(claim->out, ",\"next_in\":0");
 	else if (!is_at_end(store))
 		jobq_buf_puts(claim->out, ",\"next_in\":" SOON);

@@ -45,8 +45,13 @@ jobq_kafka_hash(const char *id)
 
 /* --- reading ------------------------------------------------------------- */
 
+/* Anybody may write headers: no number is taken that has no place later. */
+#define COUNT_MOST 1000000
+#define EPOCH_MOST ((int64_t)1 << 53)
+#define TIME_MOST INT64_C(253402300799000) /* the end of the year 9999 */
+
 static int64_t
-read_header(const rd_kafka_headers_t *headers, const char *name)
+read_header(const rd_kafka_headers_t *headers, const char *name, int64_t most)
 {
 	const void *value;
 	size_t len;
@@ -60,9 +65,8 @@ read_header(const rd_kafka_headers_t *headers, const char *name)
 		return 0;
 	memcpy(text, value, len);
 	text[len] = '\0';
-	return jobq_int_parse(text, 0, INT64_MAX / 2, &number, NULL) == JOBQ_OK
-		   ? number
-		   : 0;
+	return jobq_int_parse(text, 0, most, &number, NULL) == JOBQ_OK ? number
+								       : 0;
 }
 
 static void
@@ -70,19 +74,21 @@ read_headers(struct jobq_kafka_job *job, const rd_kafka_message_t *message)
 {
 	rd_kafka_timestamp_type_t type;
 	rd_kafka_headers_t *headers = NULL;
+	int64_t born_ms;
 
 	job->born_ms = rd_kafka_message_timestamp(message, &type);
-	if (job->born_ms <= 0)
+	if (job->born_ms <= 0 || job->born_ms > TIME_MOST)
 		job->born_ms = jobq_wall_ms();
 	if (rd_kafka_message_headers(message, &headers) !=
 	    RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
-	job->failed = read_header(headers, "jobq-attempt");
-	job->before_epoch = read_header(headers, "jobq-epoch");
-	job->snoozes = read_header(headers, "jobq-snoozes");
-	job->due_ms = read_header(headers, "jobq-not-before");
-	if (read_header(headers, "jobq-born") > 0)
-		job->born_ms = read_header(headers, "jobq-born");
+	job->failed = read_header(headers, "jobq-attempt", COUNT_MOST);
+	job->before_epoch = read_header(headers, "jobq-epoch", EPOCH_MOST);
+	job->snoozes = read_header(headers, "jobq-snoozes", COUNT_MOST);
+	job->due_ms = read_header(headers, "jobq-not-before", TIME_MOST);
+	born_ms = read_header(headers, "jobq-born", TIME_MOST);
+	if (born_ms > 0)
+		job->born_ms = born_ms;
 }
 
 static char *

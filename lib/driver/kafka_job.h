@@ -36,6 +36,7 @@ struct jobq_kafka_job {
 	enum jobq_kafka_state state;
 	bool started;
 	bool stopping;	       /* its cancelling was asked for */
+	bool named;	       /* the ring says that it has it */
 	int64_t sent_n;	       /* events up to this number are on their way */
 	size_t on_its_way;     /* records that are not delivered yet */
 	bool lost_some;	       /* a delivery failed: all is to be sent again */
