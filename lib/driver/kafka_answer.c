@@ -3,6 +3,7 @@
  * and has taken effect. And what a ring is told of the jobs that it holds.
  */
 #include "kafka_settle.h"
+#include "kafka_wire.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -177,4 +178,30 @@ jobq_kafka_look_at_held(struct jobq_kafka *store,
 	if (ring != NULL && held != NULL && status == JOBQ_OK)
 		take_forgotten(store, worker);
 	return status;
+}
+
+/* --- the verb ------------------------------------------------------------ */
+
+enum jobq_status
+jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
+    struct jobq_buf *out, struct jobq_err *err)
+{
+	enum jobq_status status;
+
+	if (!store->joined)
+		return jobq_fail(err, JOBQ_UNSUPPORTED,
+		    "a log has no leases, so a job can only be settled where "
+		    "it was claimed: use the ring (jobq-work, or jobq-claim "
+		    "--ring N), which settles by itself");
+	status = jobq_kafka_join(store, err);
+	jobq_kafka_listen_turn(store);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_settle_send(store, request, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_apply(store, err);
+	if (status == JOBQ_OK)
+		status = jobq_kafka_commit(store, true, err);
+	return status == JOBQ_OK
+		   ? jobq_kafka_settle_answer(store, request, out, err)
+		   : status;
 }

@@ -28,11 +28,7 @@
 /* Rescues of a job; one more death of its worker and it is a dead letter. */
 #define RESCUES 3
 
-/*
- * So many offsets of a partition are open at most: what would be run again
- * when all of it is lost. And so many jobs wait for their time.
- */
-#define WINDOW 2000
+/* So many jobs wait for their time. */
 #define WAITING 1000
 
 /* Who comes to others has nothing at first: it gets its part by and by. */
@@ -147,7 +143,7 @@ read_one(struct jobq_kafka_part *part, int wait_ms)
 	rd_kafka_message_t *message;
 
 	if (part->queue == NULL ||
-	    jobq_offsets_window(&part->offsets) >= WINDOW)
+	    jobq_offsets_window(&part->offsets) >= JOBQ_KAFKA_WINDOW)
 		return false;
 	message = rd_kafka_consume_queue(part->queue, wait_ms);
 	if (message == NULL)
@@ -207,7 +203,7 @@ wait_for_more(struct jobq_kafka *store)
 			continue;
 		while (!any && part->next < part->end &&
 		       jobq_mono_ms() < until && jobq_kafka_left(store) > 0 &&
-		       jobq_offsets_window(&part->offsets) < WINDOW)
+		       jobq_offsets_window(&part->offsets) < JOBQ_KAFKA_WINDOW)
 			any = read_one(part, 10);
 	}
 	return any;
@@ -374,7 +370,8 @@ is_at_end(const struct jobq_kafka *store)
 		return false;
 	for (size_t i = 0; i < store->parts; i++)
 		if (store->part[i]->next < store->part[i]->end &&
-		    jobq_offsets_window(&store->part[i]->offsets) < WINDOW)
+		    jobq_offsets_window(&store->part[i]->offsets) <
+			JOBQ_KAFKA_WINDOW)
 			return false;
 	return true;
 }
@@ -453,6 +450,8 @@ take_jobs(struct claim *claim, struct jobq_err *err)
 	if (store->fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return jobq_kafka_join(store, err);
 	status = reserve_all(claim, err);
+	for (size_t i = 0; i < store->parts && status == JOBQ_OK; i++)
+		status = jobq_kafka_make_room(store, store->part[i], err);
 	if (status == JOBQ_OK)
 		status = jobq_kafka_apply(store, err);
 	if (status == JOBQ_OK)

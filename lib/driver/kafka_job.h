@@ -9,6 +9,12 @@
 #include "kafka_inside.h"
 #include "offsets.h"
 
+/*
+ * So many offsets of a partition are open at most: what would be run again
+ * when all of it is lost.
+ */
+#define JOBQ_KAFKA_WINDOW 2000
+
 enum jobq_kafka_state {
 	JOBQ_KAFKA_WAITING,  /* read, and not claimed */
 	JOBQ_KAFKA_RESERVED, /* its claim is counted and not committed yet */

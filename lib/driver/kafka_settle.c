@@ -99,7 +99,8 @@ send_again(
 	};
 	enum jobq_status status;
 
-	record.headers = jobq_kafka_job_headers(job, job->failed + !snoozed,
+	record.headers = jobq_kafka_job_headers(job,
+	    job->failed + (!snoozed && job->ending != JOBQ_EVENT_OTHER),
 	    job->snoozes + snoozed, job->end_due_ms);
 	jobq_kafka_job_record(job, &value);
 	status = send_on(store, job, &record, err);
@@ -361,6 +362,24 @@ jobq_kafka_end(struct jobq_kafka *store, struct jobq_kafka_job *job,
 	return status;
 }
 
+enum jobq_status
+jobq_kafka_postpone(
+    struct jobq_kafka *store, struct jobq_kafka_job *job, struct jobq_err *err)
+{
+	const struct jobq_offset *known =
+	    jobq_offsets_find(&job->part->offsets, job->offset);
+	enum jobq_status status = JOBQ_OK;
+
+	job->epoch = job->before_epoch + known->claims;
+	job->ending = JOBQ_EVENT_OTHER;
+	job->end_due_ms = job->due_ms;
+	job->end_state = "pending";
+	if (job->moved == NULL)
+		status = send_again(store, job, err);
+	job->lost_some |= status != JOBQ_OK;
+	return status;
+}
+
 /* --- applying ------------------------------------------------------------ */
 
 static void
@@ -414,7 +433,8 @@ give_back(struct jobq_kafka_job *job)
 static void
 apply(struct jobq_kafka *store, struct jobq_kafka_job *job)
 {
-	remember(store, job);
+	if (job->ending != JOBQ_EVENT_OTHER)
+		remember(store, job);
 	if (job->ending == JOBQ_EVENT_RELEASED &&
 	    strcmp(job->end_state, "pending") == 0) {
 		give_back(job);
@@ -456,30 +476,4 @@ jobq_kafka_apply(struct jobq_kafka *store, struct jobq_err *err)
 	    apply_all(store, status == JOBQ_OK ? err : NULL);
 
 	return status == JOBQ_OK ? applied : status;
-}
-
-/* --- the verb ------------------------------------------------------------ */
-
-enum jobq_status
-jobq_kafka_settle(struct jobq_kafka *store, const struct jobq_object *request,
-    struct jobq_buf *out, struct jobq_err *err)
-{
-	enum jobq_status status;
-
-	if (!store->joined)
-		return jobq_fail(err, JOBQ_UNSUPPORTED,
-		    "a log has no leases, so a job can only be settled where "
-		    "it was claimed: use the ring (jobq-work, or jobq-claim "
-		    "--ring N), which settles by itself");
-	status = jobq_kafka_join(store, err);
-	jobq_kafka_listen_turn(store);
-	if (status == JOBQ_OK)
-		status = jobq_kafka_settle_send(store, request, err);
-	if (status == JOBQ_OK)
-		status = jobq_kafka_apply(store, err);
-	if (status == JOBQ_OK)
-		status = jobq_kafka_commit(store, true, err);
-	return status == JOBQ_OK
-		   ? jobq_kafka_settle_answer(store, request, out, err)
-		   : status;
 }

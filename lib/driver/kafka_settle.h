@@ -90,6 +90,14 @@ enum jobq_status jobq_kafka_end(struct jobq_kafka *store,
     struct jobq_kafka_job *job, enum jobq_event_kind kind, const char *reason,
     const char *error, struct jobq_buf *out, struct jobq_err *err);
 
+/* Sends a job that is to wait to the end of the log, as it is. */
+enum jobq_status jobq_kafka_postpone(
+    struct jobq_kafka *store, struct jobq_kafka_job *job, struct jobq_err *err);
+
+/* --- kafka_room.c --- */
+enum jobq_status jobq_kafka_make_room(struct jobq_kafka *store,
+    struct jobq_kafka_part *part, struct jobq_err *err);
+
 /* --- kafka_control.c --- */
 /* Begins to read the control topic, from an hour back to its end. */
 enum jobq_status jobq_kafka_listen(
