@@ -130,11 +130,24 @@ take_place(void *context, const char *line, size_t len, struct jobq_err *err)
 		jobq_kafka_put_place(store, place, &own);
 		if (own.len == name.len + 2 &&
 		    memcmp(own.data + 1, name.data, name.len) == 0)
-			place->next = jobq_kafka_number(&members, "offset", 0);
+			place->seen = jobq_kafka_number(&members, "offset", 0);
 	}
 	jobq_buf_release(&name);
 	jobq_buf_release(&own);
 	jobq_object_release(&members);
+	return status;
+}
+
+enum jobq_status
+jobq_kafka_view_places(struct jobq_kafka *store, struct jobq_err *err)
+{
+	struct jobq_buf request = JOBQ_BUF_INIT;
+	enum jobq_status status;
+
+	jobq_buf_puts(&request, "{}");
+	status = jobq_kafka_view_call(
+	    store, JOBQ_VERB_CHECK, &request, take_place, store, err);
+	jobq_buf_release(&request);
 	return status;
 }
 
@@ -211,7 +224,6 @@ static enum jobq_status
 open_view(struct jobq_kafka *store, struct jobq_err *err)
 {
 	struct jobq_kafka_view *view = store->view;
-	struct jobq_buf request = JOBQ_BUF_INIT;
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	enum jobq_status status = open_store(store, err);
 
@@ -222,17 +234,16 @@ open_view(struct jobq_kafka *store, struct jobq_err *err)
 	if (status != JOBQ_OK)
 		return status;
 	code = find_places(store);
-	jobq_buf_puts(&request, "{}");
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		status = jobq_kafka_view_call(
-		    store, JOBQ_VERB_CHECK, &request, take_place, store, err);
+		status = jobq_kafka_view_places(store, err);
+	for (size_t i = 0; i < view->places; i++)
+		view->place[i].next = view->place[i].seen;
 	for (int i = 0; i < JOBQ_KAFKA_VIEW_TOPICS && status == JOBQ_OK &&
 			code == RD_KAFKA_RESP_ERR_NO_ERROR;
 	     i++)
 		status = jobq_kafka_view_ends(store, i, err);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && status == JOBQ_OK)
 		code = start(store);
-	jobq_buf_release(&request);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR
 		   ? status
 		   : jobq_kafka_failed(store, code, "read the log", err);

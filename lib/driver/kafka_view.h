@@ -12,6 +12,7 @@ struct jobq_kafka_place {
 	int topic; /* of those of the view */
 	int32_t number;
 	int64_t next, end; /* offsets: to be read next, and behind the last */
+	int64_t seen;	   /* what is before it is in the view */
 };
 
 #define JOBQ_KAFKA_VIEW_TOPICS 2 /* jobs and events */
@@ -34,6 +35,10 @@ enum jobq_status jobq_kafka_ask_view(struct jobq_kafka *store,
     enum jobq_verb verb, const char *request, size_t len, struct jobq_buf *out,
     struct jobq_err *err);
 void jobq_kafka_view_close(struct jobq_kafka *store);
+
+/* Looks up how far the view goes; others may have read on. */
+enum jobq_status jobq_kafka_view_places(
+    struct jobq_kafka *store, struct jobq_err *err);
 
 /* --- kafka_view_read.c --- */
 /* Reads into the view what has come. */

@@ -28,6 +28,17 @@ jobq_kafka_put_place(const struct jobq_kafka *store,
 	    place->number);
 }
 
+static enum jobq_status
+made_anew(struct jobq_kafka *store, int topic, struct jobq_err *err)
+{
+	return jobq_fail(err, JOBQ_CONFIG,
+	    "%s: topic '%s' was made anew since it was read: remove what is "
+	    "known of it, '%s'",
+	    store->name.data,
+	    store->settings.topic[jobq_kafka_view_topic(topic)],
+	    jobq_store_name(store->view->store));
+}
+
 enum jobq_status
 jobq_kafka_view_ends(struct jobq_kafka *store, int topic, struct jobq_err *err)
 {
@@ -46,6 +57,8 @@ jobq_kafka_view_ends(struct jobq_kafka *store, int topic, struct jobq_err *err)
 			return jobq_kafka_failed(
 			    store, code, "ask where the log ends", err);
 		/* What is no longer there is passed by. */
+		if (place->next > high)
+			return made_anew(store, topic, err);
 		if (place->next < low)
 			place->next = low;
 		place->end = high;
@@ -203,13 +216,11 @@ take_record(struct page *page, int topic, const rd_kafka_message_t *message,
 		return jobq_kafka_failed(
 		    store, message->err, "read the log", err);
 	if (message->offset < place->next)
-		return jobq_fail(err, JOBQ_CONFIG,
-		    "%s: topic '%s' was made anew since it was read: remove "
-		    "what is known of it, '%s'",
-		    store->name.data,
-		    store->settings.topic[jobq_kafka_view_topic(topic)],
-		    jobq_store_name(store->view->store));
+		return made_anew(store, topic, err);
 	place->next = message->offset + 1;
+	/* Another has read it, and the view may have forgotten it already. */
+	if (message->offset < place->seen)
+		return JOBQ_OK;
 	page->records++;
 	if (jobq_kafka_view_topic(topic) == JOBQ_KAFKA_JOBS)
 		add_job(page, place, message);
@@ -318,6 +329,7 @@ jobq_kafka_view_refresh(struct jobq_kafka *store, struct jobq_err *err)
 	enum jobq_status status = JOBQ_OK, written;
 
 	jobq_batch_init(&page.jobs, "jobs");
+	status = jobq_kafka_view_places(store, err);
 	for (int i = JOBQ_KAFKA_VIEW_TOPICS; i-- > 0 && status == JOBQ_OK;)
 		status = jobq_kafka_view_ends(store, i, err);
 	for (int i = 0; i < JOBQ_KAFKA_VIEW_TOPICS && status == JOBQ_OK; i++)
