@@ -207,23 +207,23 @@ begun() {
 	echo ", settle([${events[*]}])"
 }
 
+# has_begun ID EPOCH: whether the events tell of that start. For wait_until.
+has_begun() {
+	store 'call("events"; {since: 0, limit: 99})'
+	answered "any(.event == \"started\" and .id == \"$1\" and .epoch == $2)"
+}
+
 # dies_with ID EPOCH FD: a process claims the job, which begins, and is killed.
 # FD writes to the pipe calls. It may have to wait for the one before to be given
 # up, which has a short time here.
 dies_with() {
-	local id=$1 epoch=$2
 	[ -e soon ] || (umask 077 && echo session.timeout.ms=1000 >soon)
-	begins() {
-		store "call(\"events\"; {since: 0, limit: 99})"
-		answered "any(.event == \"started\" and .id == \"$id\"
-			and .epoch == $epoch)"
-	}
 	URL="$JOBQ_URL&config=$PWD/soon" \
 		spawn sh -c 'exec storecall "$URL" <calls >claimed 2>&1'
 	jq -nr -L "$TOP/tests/support" "include \"requests\";
 		(range(20) | claim({})), settle([{event: \"started\",
-			id: \"$id\", epoch: $epoch, n: 1}])" >&"$3"
-	wait_until 30 begins
+			id: \"$1\", epoch: $2, n: 1}])" >&"$3"
+	wait_until 30 has_begun "$1" "$2"
 	kill -KILL "$spawned_pid"
 	wait "$spawned_pid" || true
 }
