@@ -273,23 +273,6 @@ reserve(
 	job->moved = NULL;
 }
 
-/*
- * Where nothing waits the next claim is counted already, so that the job that
- * comes need not wait for a commit.
- */
-static void
-count_ahead(struct jobq_kafka *store)
-{
-	for (size_t i = 0; i < store->parts; i++) {
-		struct jobq_kafka_part *part = store->part[i];
-
-		if (part->ahead || part->next < part->end ||
-		    !jobq_offsets_ahead(&part->offsets, part->next))
-			continue;
-		part->ahead = part->dirty = true;
-	}
-}
-
 static enum jobq_status
 reserve_all(struct claim *claim, struct jobq_err *err)
 {
@@ -324,7 +307,7 @@ reserve_all(struct claim *claim, struct jobq_err *err)
 		}
 	}
 	if (status == JOBQ_OK && reserved < claim->limit)
-		count_ahead(claim->store);
+		jobq_kafka_count_ahead(claim->store);
 	return status;
 }
 
@@ -392,8 +375,7 @@ put_idle(struct claim *claim)
 	jobq_buf_puts(claim->out, "{\"event\":\"idle\"");
 	if (claim->elsewhere)
 		unfinished = 0;
-	/* Its twin has ended by this call; or what was not read does not ring.
-	 */
+	/* What is here, and was not taken, does not ring. */
 	else if (ready || claim->unrun)
 		jobq_buf_puts(claim->out, ",\"next_in\":0");
 	else if (!is_at_end(store))

@@ -197,6 +197,19 @@ commit_all(struct jobq_kafka *store, bool waits)
 	return code;
 }
 
+void
+jobq_kafka_count_ahead(struct jobq_kafka *store)
+{
+	for (size_t i = 0; i < store->parts; i++) {
+		struct jobq_kafka_part *part = store->part[i];
+
+		if (part->ahead || part->next < part->end ||
+		    !jobq_offsets_ahead(&part->offsets, part->next))
+			continue;
+		part->ahead = part->dirty = true;
+	}
+}
+
 /* --- what the group tells ------------------------------------------------ */
 
 /* What the settings file may have made of it. */

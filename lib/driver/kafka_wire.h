@@ -76,6 +76,12 @@ void jobq_kafka_poll(struct jobq_kafka *store, int wait_ms);
 enum jobq_status jobq_kafka_commit(
     struct jobq_kafka *store, bool waits, struct jobq_err *err);
 
+/*
+ * Where nothing waits the next claim is counted already, so that the job that
+ * comes need not wait for a commit.
+ */
+void jobq_kafka_count_ahead(struct jobq_kafka *store);
+
 /* --- kafka_reader.c --- */
 enum jobq_status jobq_kafka_reader_open(
     struct jobq_kafka *store, rd_kafka_t **client, struct jobq_err *err);
