@@ -96,6 +96,21 @@ load support/kafka-jobs
 	leave "$spawned_pid" 0
 }
 
+@test "kafka: a running job is cancelled by who has a slower clock" {
+	log_store
+	echo '{"id":"a"}' |
+		produce jobs -H "jobq-born=$((($(date +%s) + 600) * 1000))"
+	work w -j 1 --grace 0.2 -- sleep 1000
+	# shellcheck disable=SC2317 # called by wait_until
+	started() { [ -n "$(told 'select(.event == "started").id')" ]; }
+	wait_until 30 started
+	jobq-cancel a >cancelled
+	wait_until 20 ended 1
+	same cancelled "$(told 'select(.state).state')"
+	committed_all 1 1
+	leave "$spawned_pid" 0
+}
+
 @test "kafka: a view of a topic that was made anew says so" {
 	log_store
 	jobs 20 | jobq-push >pushed

@@ -94,6 +94,27 @@ jobq_kafka_is_cancelled(
 	return cancel != NULL;
 }
 
+/*
+ * When a cancel was asked for. One that comes while its job runs is about that
+ * job, whatever the clocks say of those who wrote the two.
+ */
+static int64_t
+asked_at(const struct jobq_kafka *store, const char *id,
+    const rd_kafka_message_t *of)
+{
+	const struct jobq_kafka_job *job = store->by_id[jobq_kafka_hash(id)];
+	rd_kafka_timestamp_type_t type;
+	int64_t at_ms = rd_kafka_message_timestamp(of, &type);
+
+	while (job != NULL &&
+	       (job->state != JOBQ_KAFKA_HELD || strcmp(job->id, id) != 0))
+		job = job->same_hash;
+	return store->control_ends == store->control_parts && job != NULL &&
+		       at_ms < job->born_ms
+		   ? job->born_ms
+		   : at_ms;
+}
+
 /* {"event":"cancel","id":...}; what else there is, is for others. */
 static void
 take_record(struct jobq_kafka *store, const rd_kafka_message_t *message)
@@ -102,7 +123,6 @@ take_record(struct jobq_kafka *store, const rd_kafka_message_t *message)
 	struct jobq_object members = { 0 };
 	struct jobq_buf text = JOBQ_BUF_INIT, event = JOBQ_BUF_INIT,
 			id = JOBQ_BUF_INIT;
-	rd_kafka_timestamp_type_t type;
 
 	if (value.len > 0 &&
 	    jobq_kafka_form(store, JOBQ_KAFKA_FORM_CONTROL, value, &text,
@@ -111,8 +131,7 @@ take_record(struct jobq_kafka *store, const rd_kafka_message_t *message)
 	    jobq_kafka_text(&members, "event", &event, NULL) == JOBQ_OK &&
 	    jobq_kafka_text(&members, "id", &id, NULL) == JOBQ_OK &&
 	    strcmp(event.data, "cancel") == 0 && jobq_id_valid(id.data, id.len))
-		note_cancel(
-		    store, id.data, rd_kafka_message_timestamp(message, &type));
+		note_cancel(store, id.data, asked_at(store, id.data, message));
 	jobq_object_release(&members);
 	jobq_buf_release(&text);
 	jobq_buf_release(&event);

@@ -29,7 +29,7 @@ told() {
 
 # ended NUMBER: so many jobs have ended in the log, for wait_until.
 ended() {
-	(($(told 'select(.state == "completed" or .state == "failed").id' |
+	(($(told 'select(.state and .state != "pending").id' |
 		sort -u | wc -l) >= $1))
 }
 
