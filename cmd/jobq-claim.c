@@ -177,6 +177,13 @@ main(int argc, char **argv)
 	check_worker();
 	status =
 	    jobq_store_open(command.store_url, JOBQ_STORE_CREATE, &store, &err);
+	if (status == JOBQ_OK && ring.places == 0 &&
+	    jobq_store_adapter(store)->ring)
+		status = jobq_fail(&err, JOBQ_UNSUPPORTED,
+		    "%s: what is claimed here can only be settled by the same "
+		    "process: use the ring (jobq-work, or jobq-claim --ring N "
+		    "with its pipe)",
+		    jobq_store_name(store));
 	if (status == JOBQ_OK)
 		status = ring.places > 0
 			     ? jobq_ring(&ring, store, &command, &err)

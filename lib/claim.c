@@ -470,12 +470,6 @@ jobq_claim(const struct jobq_claim_options *options, struct jobq_store *store,
 	};
 	enum jobq_status status;
 
-	if (jobq_store_adapter(store)->ring)
-		return jobq_fail(err, JOBQ_UNSUPPORTED,
-		    "%s: what is claimed here can only be settled by the same "
-		    "process: use the ring (jobq-work, or jobq-claim --ring N "
-		    "with its pipe)",
-		    jobq_store_name(store));
 	if (options->retry_ms > 0)
 		claim.backoff.most_ms = options->retry_ms;
 	status = jobq_claim_worker(

@@ -110,7 +110,6 @@ void jobq_web_admit(struct jobq_server *server, struct jobq_arrival *arrival,
 void jobq_web_socket_wake(struct jobq_channel *channel);
 
 /* --- channel.c ------------------------------------------------------------ */
-
 void jobq_channel_open(
     struct jobq_server *server, struct jobq_channel *channel, void *connection);
 void jobq_channel_close(
@@ -129,7 +128,6 @@ int jobq_request_check(const struct jobq_server *server,
 void jobq_request_free(struct jobq_request *request);
 
 /* --- enter.c: what the gate lets through ---------------------------------- */
-
 void jobq_server_arrived(void *server, struct jobq_arrival *arrival);
 bool jobq_server_gives_way(void *server, int64_t since_ms);
 
