@@ -134,7 +134,7 @@ load support/kafka-jobs
 	for i in {1..6}; do
 		spawn jobq-list --json >listed
 		wait_until "0.$i" gone "$spawned_pid" ||
-			kill -KILL "$spawned_pid" 2>kill || gone "$spawned_pid"
+			kill -KILL "$spawned_pid" 2>missed || gone "$spawned_pid"
 	done
 	wait_until 60 ended 1000
 	for i in w1 w2; do
