@@ -645,6 +645,8 @@ has_line() {
 	jobq-admin init 2>/dev/null
 	follow
 	wait_until 10 listens "$(channel)"
+	# This one does not wait for its disk.
+	sql CHECKPOINT
 	timeout 60 "$TOP/tests/support/pg" kill "$SERVER" 3>&- 4>&-
 	PG_FAST=1 timeout 90 "$TOP/tests/support/pg" start "$SERVER" jobs \
 		3>&- 4>&-

@@ -12,7 +12,6 @@ stub() {
 	PATH=$PWD/stubs:$PATH
 }
 
-# bats test_tags=smoke
 @test "kafka: what was acknowledged is there after KILL and a start" {
 	topic jobs 2
 	topic other

@@ -94,8 +94,8 @@ load ../support/kafka-jobs
 @test "group: P11 a job that is longer than the poll interval keeps its place" {
 	log_store 1 "$(settings max.poll.interval.ms=10000)"
 	jobs 1 | produce jobs
-	timeout 60 jobq-work -j 1 --until-empty -- \
-		sh -c 'echo "$JOBQ_EPOCH" >>ran; sleep 25' 2>said
+	timeout 100 jobq-work -j 1 --until-empty -- \
+		sh -c 'echo "$JOBQ_EPOCH" >>ran; sleep 60' 2>said
 	same 1 "$(<ran)"
 	same '' "$(<said)"
 	same '1 completed' "$(told 'select(.state) | "\(.epoch) \(.state)"')"

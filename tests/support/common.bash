@@ -13,6 +13,10 @@ export TOP
 : "${JOBQ_BUILD:=$TOP/build}"
 export JOBQ_BUILD
 
+# A test has another home, but what is fetched is where that of its user is.
+JOBQ_TEST_CACHE=${JOBQ_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jobq-tests}
+export JOBQ_TEST_CACHE
+
 common_setup() {
 	unset "${!JOBQ_LOG_@}" JOBQ_COLOR JOBQ_ADAPTER_PATH NO_COLOR \
 		CLICOLOR_FORCE MAKEFLAGS MFLAGS MAKELEVEL NOTIFY_SOCKET

@@ -36,9 +36,6 @@ kafka_by_hand() { # start|stop [PORT]
 
 load "${BASH_SOURCE[0]%/*}/stages"
 
-# A test has another home, but the broker is where that of its user is.
-export JOBQ_TEST_CACHE=${JOBQ_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jobq-tests}
-
 # A server is started without what a test has open for its stages.
 kafka() {
 	timeout 90 "$TOP/tests/support/kafka" "$@" 3>&- 4>&- 8>&-
