@@ -32,7 +32,7 @@
  * What is fetched ahead, and of a queue at least; librdkafka needs two to three
  * times as much memory for it.
  */
-#define QUEUED_KBYTES 4096
+#define QUEUED_KBYTES 3072
 #define QUEUED_LEAST 64
 
 #define ATTEMPTS_MOST 1000000
