@@ -462,3 +462,12 @@ jobq_json_flatten(char *text, size_t len)
 		if (text[i] == '\n' || text[i] == '\r')
 			text[i] = ' ';
 }
+
+void
+jobq_json_put_flat(struct jobq_buf *out, struct jobq_span text)
+{
+	size_t begin = out->len;
+
+	jobq_buf_add(out, text.at, text.len);
+	jobq_json_flatten(out->data + begin, text.len);
+}

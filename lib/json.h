@@ -61,6 +61,9 @@ enum jobq_status jobq_json_check(const char *text, size_t len,
  */
 void jobq_json_flatten(char *text, size_t len);
 
+/* Adds a checked text as one line. */
+void jobq_json_put_flat(struct jobq_buf *out, struct jobq_span text);
+
 /* Whether a scanned key means this name, escapes undone. */
 bool jobq_json_key_is(struct jobq_span key, const char *name);
 

@@ -53,15 +53,6 @@ jobq_mapping_ready(struct jobq_mapping *mapping, struct jobq_err *err)
 	return status;
 }
 
-static void
-put_one_line(struct jobq_buf *out, struct jobq_span text)
-{
-	size_t begin = out->len;
-
-	jobq_buf_add(out, text.at, text.len);
-	jobq_json_flatten(out->data + begin, text.len);
-}
-
 /* The members of an object as strings that hold their texts. */
 static void
 put_texts(struct jobq_buf *out, struct jobq_span object)
@@ -77,7 +68,7 @@ put_texts(struct jobq_buf *out, struct jobq_span object)
 		if (jobq_span_is(member.value, "null"))
 			continue;
 		jobq_buf_clear(&text);
-		put_one_line(&text, member.value);
+		jobq_json_put_flat(&text, member.value);
 		jobq_buf_puts(out, any ? ",\"" : "\"");
 		jobq_buf_add(out, member.key.at, member.key.len);
 		jobq_buf_puts(out, "\":");
@@ -130,7 +121,7 @@ put_object(const struct jobq_mapping *mapping, struct jobq_buf *out,
 		jobq_buf_puts(out, out->len > 1 ? ",\"" : "\"");
 		jobq_buf_add(out, member.key.at, member.key.len);
 		jobq_buf_puts(out, digits ? "\":\"" : "\":");
-		put_one_line(out, value);
+		jobq_json_put_flat(out, value);
 		if (digits)
 			jobq_buf_putc(out, '"');
 	}
@@ -155,7 +146,7 @@ put_whole(const struct jobq_mapping *mapping, struct jobq_buf *out,
 		status = jobq_fail(err, JOBQ_INVALID,
 		    "its result is a string that holds no object");
 	else
-		put_one_line(out, value);
+		jobq_json_put_flat(out, value);
 	jobq_buf_release(&text);
 	return status;
 }

@@ -111,6 +111,15 @@ jobq_offsets_ahead(struct jobq_offsets *offsets, int64_t offset)
 	return true;
 }
 
+void
+jobq_offsets_committed(struct jobq_offsets *offsets)
+{
+	struct jobq_offset_list *told = &offsets->told;
+
+	for (size_t i = 0; i < told->count; i++)
+		told->entry[told->first + i].sure = true;
+}
+
 struct jobq_offset *
 jobq_offsets_find(struct jobq_offsets *offsets, int64_t offset)
 {

@@ -27,6 +27,7 @@ struct jobq_offset {
 	int64_t claims; /* so far, by all processes */
 	int64_t open;	/* of them, those without an end */
 	bool ahead;	/* one of the claims is still to be given */
+	bool sure;	/* and that it is counted was committed */
 	bool finished;
 };
 
@@ -64,9 +65,12 @@ bool jobq_offsets_take(struct jobq_offsets *offsets, int64_t offset);
 /*
  * Counts a claim of an offset that is not read yet, the one behind all that
  * are known; it is not open. So who reads it can be given it at once, when this
- * was committed before. False when it cannot be.
+ * was committed before. False when it cannot be, or is counted already.
  */
 bool jobq_offsets_ahead(struct jobq_offsets *offsets, int64_t offset);
+
+/* What was written is committed. */
+void jobq_offsets_committed(struct jobq_offsets *offsets);
 
 /* What is known of it; NULL unless it is taken and the window has it yet. */
 struct jobq_offset *jobq_offsets_find(

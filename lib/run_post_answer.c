@@ -198,16 +198,6 @@ map_result(struct jobq_task *task, const struct jobq_http_answer *answer)
 	jobq_err_prefix(err, "the program of --result-map");
 }
 
-/* An event is one line: line breaks between tokens become spaces. */
-static void
-put_flat(struct jobq_buf *out, struct jobq_span text)
-{
-	size_t from = out->len;
-
-	jobq_buf_add(out, text.at, text.len);
-	jobq_json_flatten(out->data + from, text.len);
-}
-
 /* The member of --unwrap, as its text stands in the body. */
 static void
 unwrap(struct jobq_task *task)
@@ -228,7 +218,7 @@ unwrap(struct jobq_task *task)
 	if (status == JOBQ_OK)
 		value = jobq_object_get(&members, name);
 	if (value != NULL)
-		put_flat(&task->notes.output, *value);
+		jobq_json_put_flat(&task->notes.output, *value);
 	else if (status == JOBQ_OK)
 		status = jobq_fail(
 		    err, JOBQ_INVALID, "the answer has no member '%s'", name);

@@ -12,9 +12,6 @@
 
 #include "banned.h"
 
-/* A line with a lease or a result has 2 MiB, and headers beside it. */
-#define RECORD_BYTES "4194304"
-
 static rd_kafka_NewTopic_t *
 new_topic(const struct jobq_kafka *store, enum jobq_kafka_topic topic)
 {
@@ -26,7 +23,7 @@ new_topic(const struct jobq_kafka *store, enum jobq_kafka_topic topic)
 
 	if (made != NULL)
 		rd_kafka_NewTopic_set_config(
-		    made, "max.message.bytes", RECORD_BYTES);
+		    made, "max.message.bytes", JOBQ_KAFKA_RECORD_BYTES);
 	return made;
 }
 

@@ -257,10 +257,8 @@ reserve(
 {
 	if (!known->ahead)
 		known->claims++;
-	if (!known->ahead || !job->part->ahead_sure)
+	if (!known->ahead || !known->sure)
 		claim->unsure++;
-	if (known->ahead)
-		job->part->ahead = job->part->ahead_sure = false;
 	known->ahead = false;
 	known->open++;
 	job->part->dirty = true;

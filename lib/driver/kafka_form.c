@@ -102,8 +102,7 @@ jobq_kafka_form(struct jobq_kafka *store, enum jobq_kafka_form form,
 	status = jobq_json_check(text.at, text.len, &value, err);
 	if (status == JOBQ_OK) {
 		jobq_buf_clear(out);
-		jobq_buf_add(out, value.at, value.len);
-		jobq_json_flatten(out->data, out->len);
+		jobq_json_put_flat(out, value);
 	}
 	return status;
 }

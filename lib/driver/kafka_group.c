@@ -32,9 +32,6 @@
 /* What a broker keeps beside an offset, unless it is told otherwise. */
 #define TEXT_BYTES 4096
 
-/* How long a worker may be silent before the group thinks that it is gone. */
-#define SESSION_MS "10000"
-
 #define COMMITTED_MS 5000
 #define COMMIT_AGAIN_MS 20
 
@@ -189,7 +186,7 @@ commit_all(struct jobq_kafka *store, bool waits)
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && waits) {
 		for (size_t i = 0; i < store->parts; i++) {
 			store->part[i]->dirty = false;
-			store->part[i]->ahead_sure = store->part[i]->ahead;
+			jobq_offsets_committed(&store->part[i]->offsets);
 		}
 		store->committed = store->endings;
 	}
@@ -203,10 +200,9 @@ jobq_kafka_count_ahead(struct jobq_kafka *store)
 	for (size_t i = 0; i < store->parts; i++) {
 		struct jobq_kafka_part *part = store->part[i];
 
-		if (part->ahead || part->next < part->end ||
-		    !jobq_offsets_ahead(&part->offsets, part->next))
-			continue;
-		part->ahead = part->dirty = true;
+		if (part->next >= part->end &&
+		    jobq_offsets_ahead(&part->offsets, part->next))
+			part->dirty = true;
 	}
 }
 

@@ -84,7 +84,7 @@ struct jobq_kafka {
 	int64_t told_ms; /* when it did last, CLOCK_MONOTONIC */
 	struct jobq_kafka_job *first, *last;
 	struct jobq_kafka_job *by_id[JOBQ_KAFKA_HASH];
-	size_t jobs, waiting;
+	size_t jobs;
 	bool leaving;		   /* for good, maybe without a runner */
 	bool joined;		   /* it has claimed once */
 	rd_kafka_resp_err_t fatal; /* the group is over for us, and why */

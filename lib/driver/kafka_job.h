@@ -61,8 +61,6 @@ struct jobq_kafka_part {
 	rd_kafka_queue_t *queue;
 	struct jobq_offsets offsets;
 	bool dirty;	   /* there is something to commit */
-	bool ahead;	   /* a claim of the next one is counted */
-	bool ahead_sure;   /* and committed */
 	int64_t next, end; /* offsets: to be read next; behind the last */
 	bool begun;	   /* a message was read since it was assigned */
 };

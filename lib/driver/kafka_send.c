@@ -21,9 +21,6 @@
 
 #include "banned.h"
 
-/* With a lease or a result a line has 2 MiB, and keys and headers beside it. */
-#define RECORD_BYTES "4194304"
-
 #define DAY_MS 86400000
 
 static bool
@@ -88,7 +85,7 @@ jobq_kafka_producer(struct jobq_kafka *store, struct jobq_err *err)
 {
 	static const char *const pairs[] = { "enable.idempotence", "true",
 		"acks", "all", "linger.ms", "0", "message.max.bytes",
-		RECORD_BYTES, "queue.buffering.max.kbytes", "65536",
+		JOBQ_KAFKA_RECORD_BYTES, "queue.buffering.max.kbytes", "65536",
 		"compression.type", "none", NULL };
 
 	return store->producer != NULL

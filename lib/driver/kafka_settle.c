@@ -69,18 +69,39 @@ backoff_ms(const struct jobq_kafka_job *job, int64_t attempt)
 /* What is kept of a dead letter that its topic does not take whole. */
 #define CUT_BYTES 65536
 
-/* Sends the job on as a new record; of a large one waits for what comes. */
+/*
+ * Sends the job on as a new record, with headers that are taken over; of a
+ * large one waits for what comes.
+ */
 static enum jobq_status
 send_on(struct jobq_kafka *store, struct jobq_kafka_job *job,
-    const struct jobq_kafka_record *record, struct jobq_err *err)
+    enum jobq_kafka_topic topic, rd_kafka_headers_t *headers,
+    struct jobq_err *err)
 {
-	enum jobq_status status = jobq_kafka_send(store, record, err);
+	struct jobq_buf value = JOBQ_BUF_INIT;
+	const struct jobq_kafka_record record = {
+		.topic = topic,
+		.key = job->id,
+		.value = &value,
+		.headers = headers,
+		.job = job,
+	};
+	enum jobq_status status;
 
-	if (status != JOBQ_OK)
-		return status;
-	job->moved = job->end_state;
-	return record->value->len > LARGE_BYTES ? jobq_kafka_flush(store, err)
-						: JOBQ_OK;
+	jobq_kafka_job_record(job, &value);
+	if (topic == JOBQ_KAFKA_DEAD && job->too_large &&
+	    value.len > CUT_BYTES) {
+		jobq_kafka_put_number(headers, "jobq-cut", (int64_t)value.len);
+		value.len = CUT_BYTES;
+	}
+	status = jobq_kafka_send(store, &record, err);
+	if (status == JOBQ_OK) {
+		job->moved = job->end_state;
+		if (value.len > LARGE_BYTES)
+			status = jobq_kafka_flush(store, err);
+	}
+	jobq_buf_release(&value);
+	return status;
 }
 
 /* The same job as a new record, due then. */
@@ -90,49 +111,23 @@ send_again(
 {
 	bool snoozed =
 	    job->ending == JOBQ_EVENT_SNOOZED && job->snoozes < SNOOZES;
-	struct jobq_buf value = JOBQ_BUF_INIT;
-	struct jobq_kafka_record record = {
-		.topic = JOBQ_KAFKA_JOBS,
-		.key = job->id,
-		.value = &value,
-		.job = job,
-	};
-	enum jobq_status status;
+	bool failed = !snoozed && job->ending != JOBQ_EVENT_OTHER;
 
-	record.headers = jobq_kafka_job_headers(job,
-	    job->failed + (!snoozed && job->ending != JOBQ_EVENT_OTHER),
-	    job->snoozes + snoozed, job->end_due_ms);
-	jobq_kafka_job_record(job, &value);
-	status = send_on(store, job, &record, err);
-	jobq_buf_release(&value);
-	return status;
+	return send_on(store, job, JOBQ_KAFKA_JOBS,
+	    jobq_kafka_job_headers(job, job->failed + failed,
+		job->snoozes + snoozed, job->end_due_ms),
+	    err);
 }
 
 static enum jobq_status
 send_dead(struct jobq_kafka *store, struct jobq_kafka_job *job,
     const char *reason, struct jobq_err *err)
 {
-	struct jobq_buf value = JOBQ_BUF_INIT;
-	struct jobq_kafka_record record = {
-		.topic = JOBQ_KAFKA_DEAD,
-		.key = job->id,
-		.value = &value,
-		.job = job,
-	};
-	enum jobq_status status;
-
-	record.headers =
+	rd_kafka_headers_t *headers =
 	    jobq_kafka_job_headers(job, job->failed + 1, job->snoozes, 0);
-	rd_kafka_header_add(record.headers, "jobq-reason", -1, reason, -1);
-	jobq_kafka_job_record(job, &value);
-	if (job->too_large && value.len > CUT_BYTES) {
-		jobq_kafka_put_number(
-		    record.headers, "jobq-cut", (int64_t)value.len);
-		value.len = CUT_BYTES;
-	}
-	status = send_on(store, job, &record, err);
-	jobq_buf_release(&value);
-	return status;
+
+	rd_kafka_header_add(headers, "jobq-reason", -1, reason, -1);
+	return send_on(store, job, JOBQ_KAFKA_DEAD, headers, err);
 }
 
 /* Decides what an ending makes of its job. */

@@ -60,27 +60,13 @@ void jobq_kafka_put_state(
 void jobq_kafka_lose_endings(struct jobq_kafka *store, int32_t part);
 
 /*
- * The steps of settling, as kafka_settle.c tells them; a commit is between the
- * second and the third.
+ * The first two steps of settling, as kafka_settle.c tells them; between the
+ * second and the third, jobq_kafka_settle_answer(), is a commit.
  */
 enum jobq_status jobq_kafka_settle_send(struct jobq_kafka *store,
     const struct jobq_object *request, struct jobq_err *err);
 enum jobq_status jobq_kafka_apply(
     struct jobq_kafka *store, struct jobq_err *err);
-enum jobq_status jobq_kafka_settle_answer(struct jobq_kafka *store,
-    const struct jobq_object *request, struct jobq_buf *out,
-    struct jobq_err *err);
-
-/* Of what the ring of a worker holds: what is lost, and what is to be
- * cancelled. */
-enum jobq_status jobq_kafka_look_at_held(struct jobq_kafka *store,
-    const struct jobq_object *request, const char *worker, struct jobq_buf *out,
-    struct jobq_err *err);
-
-enum jobq_status jobq_kafka_settle(struct jobq_kafka *store,
-    const struct jobq_object *request, struct jobq_buf *out,
-    struct jobq_err *err);
-
 /*
  * Ends a job by the store's own word: sends the event, and the dead letter if
  * it failed, and adds the event's line to out. jobq_kafka_apply() lets it
@@ -93,6 +79,23 @@ enum jobq_status jobq_kafka_end(struct jobq_kafka *store,
 /* Sends a job that is to wait to the end of the log, as it is. */
 enum jobq_status jobq_kafka_postpone(
     struct jobq_kafka *store, struct jobq_kafka_job *job, struct jobq_err *err);
+
+/* --- kafka_answer.c --- */
+enum jobq_status jobq_kafka_settle_answer(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_buf *out,
+    struct jobq_err *err);
+
+/*
+ * Of what the ring of a worker holds: what is lost, and what is to be
+ * cancelled.
+ */
+enum jobq_status jobq_kafka_look_at_held(struct jobq_kafka *store,
+    const struct jobq_object *request, const char *worker, struct jobq_buf *out,
+    struct jobq_err *err);
+
+enum jobq_status jobq_kafka_settle(struct jobq_kafka *store,
+    const struct jobq_object *request, struct jobq_buf *out,
+    struct jobq_err *err);
 
 /* --- kafka_room.c --- */
 enum jobq_status jobq_kafka_make_room(struct jobq_kafka *store,

@@ -15,17 +15,9 @@
 #include "kafka_view.h"
 #include "kafka_wire.h"
 
-#include "batch.h"
-#include "clock.h"
 #include "id.h"
-#include "job.h"
-#include "line.h"
-#include "log.h"
 #include "mem.h"
 
-#include <inttypes.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

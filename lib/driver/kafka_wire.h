@@ -7,6 +7,9 @@
 
 #include "kafka_inside.h"
 
+/* With a lease or a result a line has 2 MiB, and keys and headers beside it. */
+#define JOBQ_KAFKA_RECORD_BYTES "4194304"
+
 /* --- kafka_send.c --- */
 /* A record on its way out. Texts are the caller's; they are copied. */
 struct jobq_kafka_record {

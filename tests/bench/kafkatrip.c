@@ -3,11 +3,12 @@
  * the hands of a consumer that waits for it, with the settings of the driver,
  * without anything else. Prints p50 and p99 in microseconds.
  */
+#include "clock.h"
+
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 10000
@@ -18,15 +19,6 @@ give_up(const char *why)
 {
 	fprintf(stderr, "kafkatrip: %s\n", why);
 	exit(75);
-}
-
-static double
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
 static rd_kafka_t *
@@ -112,10 +104,10 @@ main(int argc, char **argv)
 		double begun;
 
 		usleep(PAUSE_US);
-		begun = now_us();
+		begun = (double)jobq_mono_ns();
 		produce(producer, argv[2]);
 		await(consumer);
-		took[i] = now_us() - begun;
+		took[i] = ((double)jobq_mono_ns() - begun) / 1e3;
 		rd_kafka_poll(producer, 0);
 	}
 	qsort(took, (size_t)rounds, sizeof *took, compare);

@@ -177,17 +177,25 @@ JOBQ_TEST(offsets_a_claim_may_be_counted_ahead)
 	check_str(text.data, "jobq:1 0:1");
 	check(jobq_offsets_take(&offsets, 7));
 	check(jobq_offsets_find(&offsets, 7)->ahead);
+	check(!jobq_offsets_find(&offsets, 7)->sure);
 	check_int(jobq_offsets_find(&offsets, 7)->claims, 1);
 	check_int(jobq_offsets_find(&offsets, 7)->open, 0);
 	/* Whoever goes on does not give that claim again. */
 	check(jobq_offsets_ahead(&offsets, 8));
+	jobq_offsets_committed(&offsets);
+	check(jobq_offsets_take(&offsets, 8));
+	check(jobq_offsets_find(&offsets, 8)->ahead);
+	check(jobq_offsets_find(&offsets, 8)->sure);
 	restart(&offsets, 4096);
 	check(jobq_offsets_take(&offsets, 7));
 	check(!jobq_offsets_find(&offsets, 7)->ahead);
 	check_int(jobq_offsets_find(&offsets, 7)->claims, 1);
+	check(jobq_offsets_take(&offsets, 8));
 	/* An offset that is passed by takes its claim with it. */
-	check(jobq_offsets_take(&offsets, 9));
-	check_int(jobq_offsets_find(&offsets, 9)->claims, 0);
+	check(jobq_offsets_ahead(&offsets, 9));
+	check(jobq_offsets_take(&offsets, 10));
+	check_int(jobq_offsets_find(&offsets, 10)->claims, 0);
+	check(jobq_offsets_ahead(&offsets, 11));
 	jobq_buf_release(&text);
 	jobq_offsets_release(&offsets);
 }

@@ -6,13 +6,7 @@ DELETE FROM req
 INSERT INTO req (now)
 SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
 ---
-DELETE FROM ev
----
-INSERT INTO ev (i, id, job, holds, reason, repeats)
-SELECT min(c.key), c.value, j.seq, j.stage,
-	coalesce(?1 ->> '$.reason', 'cancel'), j.cancel IS NOT NULL
-FROM json_each(?1, '$.ids') c LEFT JOIN job j ON j.id = c.value
-GROUP BY c.value
+-- include cancel-find.sql
 ---
 DELETE FROM lapsed
 ---
@@ -25,15 +19,4 @@ UPDATE job SET cancel = e.reason FROM ev e
 WHERE job.seq = e.job AND job.seq IN (SELECT job FROM ev) AND job.stage = 3
 	AND job.cancel IS NULL
 ---
-SELECT '{"event":"cancel","id":' || json_quote(e.id) || ',"was":"'
-	|| CASE WHEN e.holds IS NULL THEN 'unknown'
-		WHEN e.holds = 0 THEN 'blocked' WHEN e.holds < 3 THEN 'pending'
-		WHEN e.holds = 3 THEN 'running' WHEN e.holds = 4 THEN 'completed'
-		WHEN e.holds = 5 THEN 'cancelled' ELSE 'failed' END
-	|| '","done":' || CASE WHEN e.holds < 3 THEN 'true'
-		WHEN e.holds = 3 AND NOT e.repeats THEN 'true'
-		ELSE 'false' END
-	|| CASE WHEN e.holds = 3 THEN ',"worker":' || json_quote(j.worker)
-		|| ',"asked_before":' || iif(e.repeats, 'true', 'false')
-		ELSE '' END || '}'
-FROM ev e LEFT JOIN job j ON j.seq = e.job ORDER BY e.i
+-- include cancel-answer.sql
