@@ -31,6 +31,7 @@
 #include "line.h"
 #include "log.h"
 #include "mem.h"
+#include "text_lines.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,33 +105,6 @@ jobq_remote_api_close(struct jobq_remote *store)
 	store->api = NULL;
 }
 
-const struct jobq_span *
-jobq_remote_get(const struct jobq_object *object, const char *name)
-{
-	const struct jobq_span *value = jobq_object_get(object, name);
-
-	return value == NULL || jobq_span_is(*value, "null") ? NULL : value;
-}
-
-static enum jobq_status
-hand_out(const struct jobq_buf *lines, jobq_line_fn *line, void *context,
-    struct jobq_err *err)
-{
-	enum jobq_status status = JOBQ_OK;
-	const char *at = lines->data;
-	size_t left = lines->len;
-
-	while (line != NULL && left > 0 && status == JOBQ_OK) {
-		const char *end = memchr(at, '\n', left);
-		size_t len = end == NULL ? left : (size_t)(end - at);
-
-		status = line(context, at, len, err);
-		at += len + 1;
-		left -= end == NULL ? len : len + 1;
-	}
-	return status;
-}
-
 enum jobq_status
 jobq_remote_api_call(struct jobq_remote *store, const char *verb,
     const char *request, size_t len, int64_t deadline, jobq_line_fn *line,
@@ -158,7 +132,9 @@ jobq_remote_api_call(struct jobq_remote *store, const char *verb,
 		    "and settle are known",
 		    store->adapter->name, verb);
 	if (status == JOBQ_OK)
-		status = hand_out(&lines, line, context, err);
+		status = jobq_lines_hand_out(
+		    (struct jobq_lines){ lines.data, lines.len },
+		    store->name.data, line, context, err);
 	jobq_buf_release(&lines);
 	jobq_object_release(&members);
 	return status;

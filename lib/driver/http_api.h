@@ -6,6 +6,7 @@
 #ifndef JOBQ_HTTP_API_H
 #define JOBQ_HTTP_API_H
 
+#include "asked.h"
 #include "http_inside.h"
 #include "json.h"
 #include "mapping.h"
@@ -80,10 +81,6 @@ void jobq_remote_doubt_drop(struct jobq_remote *store);
 enum jobq_status jobq_remote_api_call(struct jobq_remote *store,
     const char *verb, const char *request, size_t len, int64_t deadline,
     jobq_line_fn *line, void *context, struct jobq_err *err);
-
-/* The member of a scanned object, or NULL when it is absent or null. */
-const struct jobq_span *jobq_remote_get(
-    const struct jobq_object *object, const char *name);
 
 /* --- http_step.c --- */
 enum jobq_status jobq_remote_steps_read(struct jobq_remote_api *api,

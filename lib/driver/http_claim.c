@@ -232,7 +232,7 @@ note_taken(struct jobq_remote_api *api, const char *id)
 static void
 hand_over(struct claim *claim, const struct jobq_remote_found *found)
 {
-	const struct jobq_span *ring = jobq_remote_get(claim->request, "ring");
+	const struct jobq_span *ring = jobq_asked_get(claim->request, "ring");
 
 	jobq_buf_add(claim->out, found->line.data, found->line.len);
 	jobq_buf_puts(claim->out, ",\"attempt\":1,\"max_attempts\":1,"
@@ -265,7 +265,7 @@ take_job(struct claim *claim, const struct jobq_remote_found *found,
 static bool
 is_held(const struct jobq_object *request, const char *id)
 {
-	const struct jobq_span *held = jobq_remote_get(request, "held");
+	const struct jobq_span *held = jobq_asked_get(request, "held");
 	struct jobq_span pair;
 	size_t cursor = 0;
 
@@ -284,7 +284,7 @@ settle_doubt(
     struct claim *claim, struct jobq_remote_jobs *jobs, struct jobq_err *err)
 {
 	struct jobq_remote_doubt *doubt = &claim->store->api->doubt;
-	const struct jobq_span *ids = jobq_remote_get(claim->request, "ids");
+	const struct jobq_span *ids = jobq_asked_get(claim->request, "ids");
 	struct jobq_remote_found found = { .line = JOBQ_BUF_INIT };
 	enum jobq_status status = JOBQ_OK;
 	bool listed = false;
@@ -358,14 +358,14 @@ enum jobq_status
 jobq_remote_claim(struct jobq_remote *store, const struct jobq_object *request,
     int64_t deadline, struct jobq_buf *out, struct jobq_err *err)
 {
-	const struct jobq_span *worker = jobq_remote_get(request, "worker");
+	const struct jobq_span *worker = jobq_asked_get(request, "worker");
 	struct jobq_err why = { .text = "" };
 	struct claim claim = {
 		.store = store,
 		.request = request,
 		.begun = jobq_mono_ms(),
 		.deadline = deadline,
-		.limit = jobq_remote_number(request, "limit", 0),
+		.limit = jobq_asked_number(request, "limit", 0),
 		.out = out,
 	};
 	struct jobq_remote_jobs jobs = { .cursor = 0 };

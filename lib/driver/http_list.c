@@ -116,8 +116,8 @@ static bool
 agrees(const struct jobq_object *request, const struct jobq_object *job,
     const char *name)
 {
-	const struct jobq_span *wanted = jobq_remote_get(request, name);
-	const struct jobq_span *is = jobq_remote_get(job, name);
+	const struct jobq_span *wanted = jobq_asked_get(request, name);
+	const struct jobq_span *is = jobq_asked_get(job, name);
 	struct jobq_buf one = JOBQ_BUF_INIT, other = JOBQ_BUF_INIT;
 	bool same;
 
@@ -138,8 +138,8 @@ agrees(const struct jobq_object *request, const struct jobq_object *job,
 static bool
 of_queues(const struct jobq_object *request, const struct jobq_object *job)
 {
-	const struct jobq_span *queues = jobq_remote_get(request, "queues");
-	const struct jobq_span *queue = jobq_remote_get(job, "queue");
+	const struct jobq_span *queues = jobq_asked_get(request, "queues");
+	const struct jobq_span *queue = jobq_asked_get(job, "queue");
 	struct jobq_buf name = JOBQ_BUF_INIT;
 	struct jobq_span first;
 	size_t cursor = 0;
@@ -158,7 +158,7 @@ of_queues(const struct jobq_object *request, const struct jobq_object *job)
 static bool
 ends_so(const struct jobq_object *request, const struct jobq_buf *id)
 {
-	const struct jobq_span *tail = jobq_remote_get(request, "tail");
+	const struct jobq_span *tail = jobq_asked_get(request, "tail");
 	struct jobq_buf end = JOBQ_BUF_INIT;
 	bool good;
 
@@ -175,7 +175,7 @@ bool
 jobq_remote_is_wanted(
     const struct jobq_object *request, struct jobq_remote_found *found)
 {
-	const struct jobq_span *ids = jobq_remote_get(request, "ids");
+	const struct jobq_span *ids = jobq_asked_get(request, "ids");
 	struct jobq_buf line = JOBQ_BUF_INIT;
 	bool good = (ids == NULL || jobq_remote_is_in(*ids, found->id.data)) &&
 		    ends_so(request, &found->id);
@@ -241,11 +241,11 @@ check_list(const struct jobq_remote *store, const struct jobq_object *request,
     struct jobq_err *err)
 {
 	static const char *const none[] = { "key", "older_ms", "stuck_ms" };
-	const struct jobq_span *by = jobq_remote_get(request, "by");
-	const struct jobq_span *state = jobq_remote_get(request, "state");
+	const struct jobq_span *by = jobq_asked_get(request, "by");
+	const struct jobq_span *state = jobq_asked_get(request, "state");
 
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-		if (jobq_remote_get(request, none[i]) != NULL)
+		if (jobq_asked_get(request, none[i]) != NULL)
 			return jobq_fail(err, JOBQ_UNSUPPORTED,
 			    "%s: '%s' cannot be asked for this",
 			    strcmp(none[i], "key") == 0 ? "key" : "older",
@@ -259,25 +259,13 @@ check_list(const struct jobq_remote *store, const struct jobq_object *request,
 	return JOBQ_OK;
 }
 
-int64_t
-jobq_remote_number(
-    const struct jobq_object *request, const char *name, int64_t otherwise)
-{
-	const struct jobq_span *value = jobq_remote_get(request, name);
-	int64_t number;
-
-	if (value == NULL || jobq_json_int(*value, &number, NULL) != JOBQ_OK)
-		return otherwise;
-	return number;
-}
-
 /* The cursor of a page is how many jobs came before. */
 enum jobq_status
 jobq_remote_list(struct jobq_remote *store, const struct jobq_object *request,
     int64_t deadline, struct jobq_buf *out, struct jobq_err *err)
 {
-	int64_t limit = jobq_remote_number(request, "limit", JOBQ_PAGE_LINES);
-	int64_t after = jobq_remote_number(request, "after", 0), seen = 0,
+	int64_t limit = jobq_asked_number(request, "limit", JOBQ_PAGE_LINES);
+	int64_t after = jobq_asked_number(request, "after", 0), seen = 0,
 		count = 0;
 	struct jobq_remote_jobs jobs = { .cursor = 0 };
 	struct jobq_remote_found found = { .line = JOBQ_BUF_INIT };

@@ -41,9 +41,6 @@ bool jobq_remote_is_wanted(
 /* Whether a list has the string. */
 bool jobq_remote_is_in(struct jobq_span list, const char *text);
 
-int64_t jobq_remote_number(
-    const struct jobq_object *request, const char *name, int64_t otherwise);
-
 /* True once for each text, so that nothing is complained of at each look. */
 bool jobq_remote_may_say(struct jobq_remote_api *api, struct jobq_span text);
 

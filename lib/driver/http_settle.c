@@ -13,63 +13,10 @@
 
 #include "banned.h"
 
-/* An event of the request, its strings decoded. */
-struct ended {
-	struct jobq_object members; /* of the entry */
-	struct jobq_buf event, id, line;
-	int64_t epoch; /* 0: none */
-	bool ending;
-	bool completed;
-};
-
-static void
-ended_release(struct ended *ended)
+static bool
+is_completed(const struct jobq_asked_event *ended)
 {
-	jobq_object_release(&ended->members);
-	jobq_buf_release(&ended->event);
-	jobq_buf_release(&ended->id);
-	jobq_buf_release(&ended->line);
-}
-
-static enum jobq_status
-read_text(const struct jobq_object *members, const char *name,
-    struct jobq_buf *out, struct jobq_err *err)
-{
-	const struct jobq_span *value = jobq_remote_get(members, name);
-
-	jobq_buf_clear(out);
-	jobq_buf_puts(out, "");
-	return value == NULL ? JOBQ_OK : jobq_json_string(*value, out, err);
-}
-
-static enum jobq_status
-read_ended(struct ended *ended, struct jobq_span entry, struct jobq_err *err)
-{
-	const struct jobq_span *epoch;
-	enum jobq_status status;
-
-	status = jobq_object_scan(&ended->members, entry.at, entry.len, err);
-	if (status == JOBQ_OK)
-		status =
-		    read_text(&ended->members, "event", &ended->event, err);
-	if (status == JOBQ_OK)
-		status = read_text(&ended->members, "id", &ended->id, err);
-	if (status == JOBQ_OK)
-		status = read_text(&ended->members, "line", &ended->line, err);
-	if (status != JOBQ_OK)
-		return status;
-	epoch = jobq_remote_get(&ended->members, "epoch");
-	if (epoch == NULL ||
-	    jobq_json_int(*epoch, &ended->epoch, NULL) != JOBQ_OK)
-		ended->epoch = 0;
-	ended->ending = false;
-	for (int kind = JOBQ_EVENT_COMPLETED; kind <= JOBQ_EVENT_SNOOZED;
-	     kind++)
-		if (strcmp(ended->event.data,
-			jobq_event_name((enum jobq_event_kind)kind)) == 0)
-			ended->ending = true;
-	ended->completed = strcmp(ended->event.data, "completed") == 0;
-	return JOBQ_OK;
+	return ended->kind == JOBQ_EVENT_COMPLETED;
 }
 
 /* --- what is remembered -------------------------------------------------- */
@@ -96,7 +43,8 @@ jobq_remote_forget(struct jobq_remote_api *api, const char *id)
 }
 
 static void
-remember(struct jobq_remote_api *api, const struct ended *ended, bool answered)
+remember(struct jobq_remote_api *api, const struct jobq_asked_event *ended,
+    bool answered)
 {
 	struct jobq_remote_ending *ending = find(api, ended->id.data);
 
@@ -105,30 +53,30 @@ remember(struct jobq_remote_api *api, const struct ended *ended, bool answered)
 		free(ending->id);
 		ending->id = jobq_xstrdup(ended->id.data);
 	}
-	ending->completed = ended->completed;
+	ending->completed = is_completed(ended);
 	ending->answered = answered;
 }
 
 /* --- one event ----------------------------------------------------------- */
 
 static void
-answer_event(
-    const struct ended *ended, const char *settled, struct jobq_buf *out)
+answer_event(const struct jobq_asked_event *ended, const char *settled,
+    struct jobq_buf *out)
 {
 	jobq_buf_add(out, ended->line.data, ended->line.len);
 	jobq_buf_printf(out, ",\"settled\":%s", settled);
-	if (ended->ending && strcmp(settled, "true") == 0)
+	if (jobq_event_is_ending(ended->kind) && strcmp(settled, "true") == 0)
 		jobq_buf_printf(out, ",\"state\":\"%s\"",
-		    ended->completed ? "completed" : "failed");
+		    is_completed(ended) ? "completed" : "failed");
 	jobq_buf_puts(out, "}\n");
 }
 
 /* Leases do not run out here, so nothing of them is ever lost. */
 static void
-answer_alive(const struct ended *ended, struct jobq_buf *out)
+answer_alive(const struct jobq_asked_event *ended, struct jobq_buf *out)
 {
 	const struct jobq_span *waiting =
-	    jobq_remote_get(&ended->members, "waiting");
+	    jobq_asked_get(&ended->members, "waiting");
 
 	jobq_buf_add(out, ended->line.data, ended->line.len);
 	jobq_buf_puts(out, ",\"lost\":[]");
@@ -138,7 +86,7 @@ answer_alive(const struct ended *ended, struct jobq_buf *out)
 }
 
 static const char *
-verdict(struct jobq_remote *store, const struct ended *ended,
+verdict(struct jobq_remote *store, const struct jobq_asked_event *ended,
     const struct jobq_remote_step *step, long code)
 {
 	struct jobq_remote_ending *before = find(store->api, ended->id.data);
@@ -150,19 +98,19 @@ verdict(struct jobq_remote *store, const struct ended *ended,
 		return NULL;
 	/* It is over, and we have tried to say so: that was us. */
 	if (before != NULL && !before->answered &&
-	    before->completed == ended->completed)
+	    before->completed == is_completed(ended))
 		return "true";
 	return stale ? "\"stale\"" : "\"unknown\"";
 }
 
 /* Sends what event.jq makes of an ending. */
 static enum jobq_status
-send_ending(struct jobq_remote *store, const struct ended *ended,
+send_ending(struct jobq_remote *store, const struct jobq_asked_event *ended,
     const struct jobq_buf *body, int64_t deadline, struct jobq_buf *out,
     struct jobq_err *err)
 {
 	enum jobq_remote_step_name name =
-	    ended->completed ? JOBQ_REMOTE_COMPLETED : JOBQ_REMOTE_FAILED;
+	    is_completed(ended) ? JOBQ_REMOTE_COMPLETED : JOBQ_REMOTE_FAILED;
 	const struct jobq_remote_step *step = &store->api->step[name];
 	struct jobq_remote_answer answer;
 	const char *settled = NULL;
@@ -188,7 +136,7 @@ send_ending(struct jobq_remote *store, const struct ended *ended,
 }
 
 static enum jobq_status
-settle_ending(struct jobq_remote *store, const struct ended *ended,
+settle_ending(struct jobq_remote *store, const struct jobq_asked_event *ended,
     int64_t deadline, struct jobq_buf *out, struct jobq_err *err)
 {
 	struct jobq_remote_ending *before = find(store->api, ended->id.data);
@@ -198,8 +146,8 @@ settle_ending(struct jobq_remote *store, const struct ended *ended,
 
 	if (before != NULL && before->answered) {
 		answer_event(ended,
-		    before->completed == ended->completed ? "true"
-							  : "\"stale\"",
+		    before->completed == is_completed(ended) ? "true"
+							     : "\"stale\"",
 		    out);
 		return JOBQ_OK;
 	}
@@ -221,16 +169,16 @@ settle_ending(struct jobq_remote *store, const struct ended *ended,
 }
 
 static enum jobq_status
-settle_event(struct jobq_remote *store, const struct ended *ended,
+settle_event(struct jobq_remote *store, const struct jobq_asked_event *ended,
     int64_t deadline, struct jobq_buf *out, struct jobq_err *err)
 {
-	if (strcmp(ended->event.data, "alive") == 0)
+	if (ended->kind == JOBQ_EVENT_ALIVE)
 		answer_alive(ended, out);
 	else if (ended->id.len == 0 || ended->epoch == 0)
 		answer_event(ended, "\"unknown\"", out);
 	else if (ended->epoch != 1)
 		answer_event(ended, "\"stale\"", out);
-	else if (ended->ending)
+	else if (jobq_event_is_ending(ended->kind))
 		return settle_ending(store, ended, deadline, out, err);
 	else
 		answer_event(ended, "true", out);
@@ -241,19 +189,19 @@ enum jobq_status
 jobq_remote_settle(struct jobq_remote *store, const struct jobq_object *request,
     int64_t deadline, struct jobq_buf *out, struct jobq_err *err)
 {
-	const struct jobq_span *events = jobq_remote_get(request, "events");
-	struct ended ended = { .epoch = 0 };
+	const struct jobq_span *events = jobq_asked_get(request, "events");
+	struct jobq_asked_event ended = { .epoch = 0 };
 	enum jobq_status status = JOBQ_OK;
 	struct jobq_span entry;
 	size_t cursor = 0;
 
 	while (events != NULL && status == JOBQ_OK &&
 	       jobq_json_element(*events, &cursor, &entry)) {
-		status = read_ended(&ended, entry, err);
+		status = jobq_asked_event_read(&ended, entry, err);
 		if (status == JOBQ_OK)
 			status =
 			    settle_event(store, &ended, deadline, out, err);
 	}
-	ended_release(&ended);
+	jobq_asked_event_release(&ended);
 	return status;
 }

@@ -41,7 +41,7 @@ check_look(const struct jobq_object *request, struct jobq_err *err)
 	static const char *const absent[] = { "key", "flow" };
 
 	for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-		if (jobq_kafka_get(request, absent[i]) != NULL)
+		if (jobq_asked_get(request, absent[i]) != NULL)
 			return jobq_fail(err, JOBQ_UNSUPPORTED,
 			    "%s: no job of a log has one that could be looked "
 			    "for",

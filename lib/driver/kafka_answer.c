@@ -11,7 +11,7 @@
 #include "banned.h"
 
 static const struct jobq_kafka_ended *
-find_ended(const struct jobq_kafka *store, const struct jobq_kafka_event *event)
+find_ended(const struct jobq_kafka *store, const struct jobq_asked_event *event)
 {
 	/* The newest first: two records may have had the same id. */
 	for (size_t i = 1; i <= JOBQ_KAFKA_ENDED && i <= store->endings; i++) {
@@ -36,10 +36,10 @@ is_known(const struct jobq_kafka *store, const char *id)
 }
 
 static void
-answer_alive(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+answer_alive(struct jobq_kafka *store, const struct jobq_asked_event *event,
     struct jobq_buf *out)
 {
-	const struct jobq_span *jobs = jobq_kafka_get(&event->members, "jobs");
+	const struct jobq_span *jobs = jobq_asked_get(&event->members, "jobs");
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	struct jobq_span pair;
 	size_t cursor = 0;
@@ -62,7 +62,7 @@ answer_alive(struct jobq_kafka *store, const struct jobq_kafka_event *event,
 
 static void
 answer_ended(const struct jobq_kafka_ended *ended,
-    const struct jobq_kafka_event *event, struct jobq_buf *out)
+    const struct jobq_asked_event *event, struct jobq_buf *out)
 {
 	/* What is lost another runs once more, in a higher epoch. */
 	bool ours =
@@ -81,7 +81,7 @@ answer_ended(const struct jobq_kafka_ended *ended,
 }
 
 static enum jobq_status
-answer_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+answer_one(struct jobq_kafka *store, const struct jobq_asked_event *event,
     struct jobq_buf *out, struct jobq_err *err)
 {
 	const struct jobq_kafka_ended *ended;
@@ -146,8 +146,8 @@ jobq_kafka_look_at_held(struct jobq_kafka *store,
     const struct jobq_object *request, const char *worker, struct jobq_buf *out,
     struct jobq_err *err)
 {
-	const struct jobq_span *held = jobq_kafka_get(request, "held");
-	const struct jobq_span *ring = jobq_kafka_get(request, "ring");
+	const struct jobq_span *held = jobq_asked_get(request, "held");
+	const struct jobq_span *ring = jobq_asked_get(request, "ring");
 	struct jobq_buf id = JOBQ_BUF_INIT;
 	enum jobq_status status = JOBQ_OK;
 	struct jobq_span pair;

@@ -389,9 +389,9 @@ static enum jobq_status
 read_request(struct claim *claim, struct jobq_err *err)
 {
 	const struct jobq_span *worker =
-	    jobq_kafka_get(claim->request, "worker");
-	const struct jobq_span *ring = jobq_kafka_get(claim->request, "ring");
-	const struct jobq_span *limit = jobq_kafka_get(claim->request, "limit");
+	    jobq_asked_get(claim->request, "worker");
+	const struct jobq_span *ring = jobq_asked_get(claim->request, "ring");
+	const struct jobq_span *limit = jobq_asked_get(claim->request, "limit");
 	struct jobq_buf name = JOBQ_BUF_INIT;
 
 	if (limit == NULL ||
@@ -407,13 +407,13 @@ read_request(struct claim *claim, struct jobq_err *err)
 		    err, JOBQ_INVALID, "a claim must name its worker");
 	jobq_buf_puts(&name, "");
 	claim->worker = jobq_buf_detach(&name);
-	if (jobq_kafka_get(claim->request, "flow") != NULL)
+	if (jobq_asked_get(claim->request, "flow") != NULL)
 		return jobq_fail(err, JOBQ_UNSUPPORTED,
 		    "flow: a log has none that could be claimed by itself");
-	if (jobq_kafka_get(claim->request, "ids") != NULL)
+	if (jobq_asked_get(claim->request, "ids") != NULL)
 		return jobq_fail(err, JOBQ_UNSUPPORTED,
 		    "ids: a log hands out its jobs in order");
-	if (jobq_kafka_get(claim->request, "count") != NULL)
+	if (jobq_asked_get(claim->request, "count") != NULL)
 		return jobq_fail(err, JOBQ_UNSUPPORTED,
 		    "unfinished: a log cannot tell what is so elsewhere; use "
 		    "--until-empty in place of --until-done");

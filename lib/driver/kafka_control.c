@@ -128,8 +128,8 @@ take_record(struct jobq_kafka *store, const rd_kafka_message_t *message)
 	    jobq_kafka_form(store, JOBQ_KAFKA_FORM_CONTROL, value, &text,
 		NULL) == JOBQ_OK &&
 	    jobq_object_scan(&members, text.data, text.len, NULL) == JOBQ_OK &&
-	    jobq_kafka_text(&members, "event", &event, NULL) == JOBQ_OK &&
-	    jobq_kafka_text(&members, "id", &id, NULL) == JOBQ_OK &&
+	    jobq_asked_text(&members, "event", &event, NULL) == JOBQ_OK &&
+	    jobq_asked_text(&members, "id", &id, NULL) == JOBQ_OK &&
 	    strcmp(event.data, "cancel") == 0 && jobq_id_valid(id.data, id.len))
 		note_cancel(store, id.data, asked_at(store, id.data, message));
 	jobq_object_release(&members);

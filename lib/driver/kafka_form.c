@@ -139,7 +139,7 @@ jobq_kafka_form_event(struct jobq_kafka *store, struct jobq_span line,
 		*headers = rd_kafka_headers_new(12);
 	for (size_t i = 0; status == JOBQ_OK && event_headers[i] != NULL; i++) {
 		const struct jobq_span *value =
-		    jobq_kafka_get(&members, event_headers[i]);
+		    jobq_asked_get(&members, event_headers[i]);
 
 		if (value != NULL)
 			add_header(*headers, event_headers[i], *value);

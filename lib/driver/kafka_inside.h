@@ -5,6 +5,7 @@
 #ifndef JOBQ_KAFKA_INSIDE_H
 #define JOBQ_KAFKA_INSIDE_H
 
+#include "asked.h"
 #include "buf.h"
 #include "driver.h"
 #include "json.h"
@@ -125,17 +126,5 @@ enum jobq_status jobq_kafka_failed(const struct jobq_kafka *store,
 
 /* Milliseconds until the deadline of the call, at least 0. */
 int jobq_kafka_left(const struct jobq_kafka *store);
-
-/* --- kafka_request.c --- */
-/*
- * Members of a request: NULL when absent or null; the decoded string, "" when
- * absent; a whole number, or what is said otherwise.
- */
-const struct jobq_span *jobq_kafka_get(
-    const struct jobq_object *object, const char *name);
-enum jobq_status jobq_kafka_text(const struct jobq_object *object,
-    const char *name, struct jobq_buf *out, struct jobq_err *err);
-int64_t jobq_kafka_number(
-    const struct jobq_object *object, const char *name, int64_t otherwise);
 
 #endif

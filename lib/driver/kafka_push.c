@@ -31,11 +31,11 @@ static const struct {
 static enum jobq_status
 check_job(const struct jobq_object *job, struct jobq_err *err)
 {
-	int64_t run_at = jobq_kafka_number(job, "run_at_ms", 0);
+	int64_t run_at = jobq_asked_number(job, "run_at_ms", 0);
 
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		const struct jobq_span *value =
-		    jobq_kafka_get(job, refused[i].name);
+		    jobq_asked_get(job, refused[i].name);
 		int len = (int)strcspn(refused[i].name, "_");
 
 		if (value == NULL ||
@@ -91,9 +91,9 @@ push_one(struct jobq_kafka *store, struct jobq_span entry, bool send,
 	if (status == JOBQ_OK)
 		status = check_job(&job, err);
 	if (status == JOBQ_OK && send) {
-		status = jobq_kafka_text(&job, "id", &id, err);
+		status = jobq_asked_text(&job, "id", &id, err);
 		if (status == JOBQ_OK)
-			status = jobq_kafka_text(&job, "line", &line, err);
+			status = jobq_asked_text(&job, "line", &line, err);
 		jobq_time_format(jobq_wall_ms(), now);
 		jobq_buf_add(out, line.data, line.len);
 		jobq_buf_printf(out,
@@ -128,7 +128,7 @@ enum jobq_status
 jobq_kafka_push(struct jobq_kafka *store, const struct jobq_object *request,
     struct jobq_buf *out, struct jobq_err *err)
 {
-	const struct jobq_span *jobs = jobq_kafka_get(request, "jobs");
+	const struct jobq_span *jobs = jobq_asked_get(request, "jobs");
 	enum jobq_status status = jobq_kafka_producer(store, err);
 	struct jobq_span entry;
 
@@ -176,14 +176,14 @@ enum jobq_status
 jobq_kafka_cancel(struct jobq_kafka *store, const struct jobq_object *request,
     struct jobq_err *err)
 {
-	const struct jobq_span *ids = jobq_kafka_get(request, "ids");
+	const struct jobq_span *ids = jobq_asked_get(request, "ids");
 	struct jobq_buf id = JOBQ_BUF_INIT, reason = JOBQ_BUF_INIT;
 	enum jobq_status status = jobq_kafka_producer(store, err);
 	struct jobq_span element;
 	size_t cursor = 0;
 
 	if (status == JOBQ_OK)
-		status = jobq_kafka_text(request, "reason", &reason, err);
+		status = jobq_asked_text(request, "reason", &reason, err);
 	while (ids != NULL && status == JOBQ_OK &&
 	       jobq_json_element(*ids, &cursor, &element)) {
 		jobq_buf_clear(&id);

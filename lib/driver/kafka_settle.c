@@ -34,7 +34,7 @@
 
 struct jobq_kafka_job *
 jobq_kafka_job_of(
-    struct jobq_kafka *store, const struct jobq_kafka_event *event)
+    struct jobq_kafka *store, const struct jobq_asked_event *event)
 {
 	struct jobq_kafka_job *job;
 
@@ -132,7 +132,7 @@ send_dead(struct jobq_kafka *store, struct jobq_kafka_job *job,
 
 /* Decides what an ending makes of its job. */
 static void
-decide(struct jobq_kafka_job *job, const struct jobq_kafka_event *event)
+decide(struct jobq_kafka_job *job, const struct jobq_asked_event *event)
 {
 	int64_t attempt = job->failed + 1, wait = event->retry_after_ms;
 	bool again = !job->too_large;
@@ -169,7 +169,7 @@ decide(struct jobq_kafka_job *job, const struct jobq_kafka_event *event)
 /* Sends what the decision needs. */
 static enum jobq_status
 move(struct jobq_kafka *store, struct jobq_kafka_job *job,
-    const struct jobq_kafka_event *event, struct jobq_err *err)
+    const struct jobq_asked_event *event, struct jobq_err *err)
 {
 	const char *reason =
 	    event->reason.len > 0 ? event->reason.data : event->name.data;
@@ -247,7 +247,7 @@ send_cancelled(
  */
 static enum jobq_status
 send_formed(struct jobq_kafka *store, struct jobq_kafka_job *job,
-    const struct jobq_kafka_event *event, struct jobq_err *err)
+    const struct jobq_asked_event *event, struct jobq_err *err)
 {
 	bool ending = jobq_event_is_ending(event->kind);
 	struct jobq_buf line = JOBQ_BUF_INIT, value = JOBQ_BUF_INIT;
@@ -276,7 +276,7 @@ send_formed(struct jobq_kafka *store, struct jobq_kafka_job *job,
 }
 
 static enum jobq_status
-send_one(struct jobq_kafka *store, const struct jobq_kafka_event *event,
+send_one(struct jobq_kafka *store, const struct jobq_asked_event *event,
     struct jobq_buf *out, struct jobq_err *err)
 {
 	struct jobq_kafka_job *job = jobq_kafka_job_of(store, event);

@@ -19,20 +19,9 @@ struct jobq_kafka_ended {
 	bool lost; /* its partition went before it was committed */
 };
 
-/* An event of a request, its strings decoded. */
-struct jobq_kafka_event {
-	struct jobq_object members; /* of the entry */
-	struct jobq_buf name, id, worker, reason, line;
-	enum jobq_event_kind kind;
-	int64_t epoch;		/* 0: none */
-	int64_t n;		/* 0: none */
-	int64_t retry_after_ms; /* -1: not said */
-	bool final;		/* a failure that is not to be tried again */
-};
-
 /* --- kafka_request.c --- */
 typedef enum jobq_status jobq_kafka_event_fn(struct jobq_kafka *store,
-    const struct jobq_kafka_event *event, struct jobq_buf *out,
+    const struct jobq_asked_event *event, struct jobq_buf *out,
     struct jobq_err *err);
 
 /* Calls fn for each event of the request, until one is not JOBQ_OK. */
@@ -50,7 +39,7 @@ bool jobq_kafka_is_of_queue(const struct jobq_object *request);
 /* --- kafka_settle.c --- */
 /* The job that the event's worker has in its epoch; NULL: it has none. */
 struct jobq_kafka_job *jobq_kafka_job_of(
-    struct jobq_kafka *store, const struct jobq_kafka_event *event);
+    struct jobq_kafka *store, const struct jobq_asked_event *event);
 
 /* Adds the state of a job that ended, and when one that is pending is due. */
 void jobq_kafka_put_state(

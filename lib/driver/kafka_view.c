@@ -114,7 +114,7 @@ take_place(void *context, const char *line, size_t len, struct jobq_err *err)
 
 	status = jobq_object_scan(&members, line, len, err);
 	if (status == JOBQ_OK)
-		status = jobq_kafka_text(&members, "place", &name, err);
+		status = jobq_asked_text(&members, "place", &name, err);
 	for (size_t i = 0; status == JOBQ_OK && i < store->view->places; i++) {
 		struct jobq_kafka_place *place = &store->view->place[i];
 
@@ -122,7 +122,7 @@ take_place(void *context, const char *line, size_t len, struct jobq_err *err)
 		jobq_kafka_put_place(store, place, &own);
 		if (own.len == name.len + 2 &&
 		    memcmp(own.data + 1, name.data, name.len) == 0)
-			place->seen = jobq_kafka_number(&members, "offset", 0);
+			place->seen = jobq_asked_number(&members, "offset", 0);
 	}
 	jobq_buf_release(&name);
 	jobq_buf_release(&own);

@@ -147,14 +147,14 @@ put_event(struct page *page, const struct jobq_kafka_place *place,
 	put_number(out, "at_ms", at);
 	put_text(out, "reason", event->reason);
 	put_text(out, "state", event->state);
-	value = jobq_kafka_get(&event->members, "error");
+	value = jobq_asked_get(&event->members, "error");
 	if (value != NULL && jobq_json_string(*value, &text, NULL) == JOBQ_OK) {
 		if (text.len > 1000)
 			text.len = jobq_utf8_valid(text.data, 1000);
 		jobq_buf_puts(out, ",\"error\":");
 		jobq_json_put_string(out, text.data, text.len);
 	}
-	jobq_kafka_text(&event->members, "run_at", &text, NULL);
+	jobq_asked_text(&event->members, "run_at", &text, NULL);
 	if (text.len > 0 &&
 	    jobq_time_parse(text.data, &run_at, NULL) == JOBQ_OK)
 		put_number(out, "run_ms", run_at);
