@@ -4,18 +4,14 @@
 # store-http.bats.
 
 load support/common
+load support/http
 
 setup_file() {
 	common_setup
-	cd "$BATS_FILE_TMPDIR" || return
-	"$TOP/tests/support/http-server" . 3>&- 4>&- &
-	echo $! >pid
-	wait_until 20 test -e ports
+	http_server
 }
 
-teardown_file() {
-	kill "$(<"$BATS_FILE_TMPDIR/pid")"
-}
+teardown_file() { http_server_end; }
 
 setup() {
 	common_setup

@@ -2,6 +2,7 @@
 # --post: jobs that an HTTP server does.
 
 load support/common
+load support/http
 
 setup_file() {
 	common_setup
@@ -9,17 +10,13 @@ setup_file() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
 		-nodes -days 2 -subj /CN=localhost -addext \
 		subjectAltName=IP:127.0.0.1 -keyout key -out cert 2>/dev/null
-	"$TOP/tests/support/http-server" . cert key 3>&- 4>&- &
-	echo $! >pid
-	wait_until 20 test -e ports
+	http_server cert key
 	# This takes its time, so it runs beside the tests.
 	jobq-run --post "https://127.0.0.1:$(jq .mute ports)/" \
 		<<<'{"id":"a"}' >mute 2>&1 3>&- 4>&- &
 }
 
-teardown_file() {
-	kill "$(<"$BATS_FILE_TMPDIR/pid")"
-}
+teardown_file() { http_server_end; }
 
 setup() {
 	common_setup

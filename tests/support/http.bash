@@ -1,5 +1,20 @@
-# Questions to a small server over HTTP, for the tests of --health.
+# Questions to a server over HTTP, for the tests of --health, and a small
+# server of HTTP for those of what asks one.
 #   load support/http
+
+# http_server [ARGUMENT...]: support/http-server for a whole file; its ports are
+# in $BATS_FILE_TMPDIR/ports. For setup_file, and http_server_end for
+# teardown_file.
+http_server() {
+	cd "$BATS_FILE_TMPDIR" || return
+	"$TOP/tests/support/http-server" . "$@" 3>&- 4>&- &
+	echo $! >pid
+	wait_until 20 test -e ports
+}
+
+http_server_end() {
+	kill "$(<"$BATS_FILE_TMPDIR/pid")"
+}
 
 # get WHERE PATH [METHOD]: the status of the answer, then its body.
 get() {

@@ -43,6 +43,16 @@ committed_all() {
 	((sum == $1))
 }
 
+# ran_all NUMBER AGAIN WHAT: the lines of ran are those of so many jobs, of
+# which at most so many ran twice; it says how many did.
+ran_all() {
+	local lines
+	same "$1" "$(sort -u ran | wc -l)"
+	lines=$(wc -l <ran)
+	echo "# of $1 jobs $((lines - $1)) ran twice in $3" >&3
+	((lines - $1 <= $2))
+}
+
 # A handler that answers each job at once, for --coprocess.
 answers() {
 	jq --unbuffered -c 'select(.lease) | {id, output: 1}'
